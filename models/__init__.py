@@ -1,0 +1,1 @@
+"""The words and the record of Depli; imports nothing else of ours."""
