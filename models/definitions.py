@@ -247,5 +247,3 @@ def field_definition(name: str, *, zones: Iterable[Zone] = ()) -> FieldDefinitio
         elif zone.charset is Charset.DIGITS:
             value_type = "digits"
     return FieldDefinition(name, value_type, (zone.label if zone else "") or name)
-
-
