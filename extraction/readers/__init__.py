@@ -1,0 +1,1 @@
+"""Readers: printed text, handwriting in boxes, marks, codes."""

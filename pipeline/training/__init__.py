@@ -1,0 +1,1 @@
+"""Training programs: how each file of weights that we train ourselves is made again."""
