@@ -1,1 +1,1 @@
-"""Composition root: the only place that reads settings and names concrete adapters."""
+"""The composition root: settings, wiring, jobs and queue, command line. The only place that names concrete adapters."""

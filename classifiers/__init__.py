@@ -1,0 +1,1 @@
+"""What a page is: which form, which type, or neither."""

@@ -1,0 +1,1 @@
+"""Rendering and delivery of verified documents: GED, accounting, Chorus Pro."""
