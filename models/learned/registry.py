@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import onnxruntime  # type: ignore[import-untyped]  # ships no stubs
+import onnxruntime
 
 from models.errors import Misconfigured
 
