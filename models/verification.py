@@ -36,6 +36,8 @@ class User:
     active: bool = True
     failed_sign_ins: int = 0
     locked_until: datetime | None = None
+    session_epoch: int = 0
+    """Counts sign-outs, password changes and deactivations: a session of an older epoch is dead."""
     version: int = 0
 
 
