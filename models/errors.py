@@ -59,6 +59,10 @@ class WrongState(CaptureError):
     route = Route.HALT
 
 
+class NotFound(KeyError):
+    """The record has no such row (HTTP 404)."""
+
+
 class StaleVersion(Exception):
     """Someone else changed the row first; the caller shows both versions (HTTP 409)."""
 

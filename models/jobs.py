@@ -57,6 +57,8 @@ class Job:
     state: JobState = JobState.READY
     attempt: int = 0
     """Counted and committed before the work; also the fence: a result with an older number changes nothing."""
+    waits: int = 0
+    """Attempts that ended because something outside did not answer; they do not count towards the three."""
     lease_owner: str | None = None
     lease_until: datetime | None = None
     last_error: str = ""

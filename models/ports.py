@@ -157,7 +157,10 @@ class Jobs(Protocol):
 
     def get(self, job_id: str) -> Job: ...
     def take(self, job_id: str, *, owner: str, now: datetime) -> Job | None:
-        """Lease a due job: attempt counted, state running. `None` when somebody else has it, it is done, or it is not due."""
+        """Lease a due job: attempt counted, state running.
+
+        `None` when somebody else has it, it is done, or it is not due.
+        """
         ...
 
     def renew(self, job_id: str, *, attempt: int, now: datetime) -> bool:
