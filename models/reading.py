@@ -104,6 +104,24 @@ class TypeMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class PageClues:
+    """What a page's text says about where its document begins and ends; `None` = nothing of the kind is printed."""
+
+    page_number: int | None = None
+    """As printed: "page 2/3"."""
+    page_count: int | None = None
+    title: str | None = None
+    """The kind of document its heading names: `facture`, `avoir`, `devis`, `commande`, `relance`, ...; a closed list."""
+    sender: str | None = None
+    """Key of who sent it, comparable between pages: `siren:123456789`, `vat:DE123456789`, `iban:FR76...`, `name:...`.
+    Never shown, never logged."""
+    document_number: str | None = None
+    """Number of the document as printed, without spaces, in capitals."""
+    continues: bool = False
+    """It says that it goes on from or to another page: "suite", "report", "à reporter"."""
+
+
+@dataclass(frozen=True, slots=True)
 class FormMatch:
     """A page recognised as one page of a known form."""
 
@@ -182,6 +200,8 @@ class PageReading:
     """Ranked by confidence, best first."""
     repaired: bool = False
     """The file had to be repaired to be opened: a person must look."""
+    clues: PageClues | None = None
+    """What its text says about document boundaries; for pages that are not a form."""
 
 
 @dataclass(frozen=True, slots=True)
