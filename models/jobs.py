@@ -11,6 +11,9 @@ from models.batch import new_id
 LEASE = timedelta(seconds=60)
 """A worker that shows no sign of life for that long has lost its job."""
 MAX_ATTEMPTS = 3
+MAX_LOSSES = 10
+"""Untrusted files and heavy work are in child processes, whose death is a failed attempt. That the worker itself dies is
+seldom the fault of the job (a restart, a power cut), so it takes more of it to set a job aside."""
 
 
 class Step(StrEnum):
@@ -59,6 +62,8 @@ class Job:
     """Counted and committed before the work; also the fence: a result with an older number changes nothing."""
     waits: int = 0
     """Attempts that ended because something outside did not answer; they do not count towards the three."""
+    losses: int = 0
+    """Attempts that ended with the death of the worker; they do not count towards the three, but see `MAX_LOSSES`."""
     lease_owner: str | None = None
     lease_until: datetime | None = None
     last_error: str = ""

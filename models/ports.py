@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -51,6 +51,10 @@ class Batches(Protocol):
         ...
 
     def latest(self, limit: int, *, before_number: int | None = None) -> Sequence[Batch]: ...
+    def everything(self) -> Iterator[Batch]:
+        """Every batch, oldest first."""
+        ...
+
     def with_open_work(self) -> Sequence[Batch]: ...
     def holding(self, sha256: str) -> Sequence[Batch]:
         """Batches that already hold a master with these bytes."""
@@ -148,6 +152,9 @@ class Journal(Protocol):
     def entries(self, *, since: int = 0) -> Iterator[JournalEntry]: ...
     def of_document(self, document_id: str) -> Sequence[JournalEntry]: ...
     def of_batch(self, batch_id: str) -> Sequence[JournalEntry]: ...
+    def head(self) -> tuple[int, str]:
+        """Sequence and hash of the last entry, as noted apart from the entries."""
+        ...
 
 
 class Jobs(Protocol):
@@ -179,8 +186,11 @@ class Jobs(Protocol):
         ...
 
     def due(self, *, now: datetime, limit: int) -> Sequence[Job]: ...
-    def expire_leases(self, *, now: datetime) -> Sequence[Job]:
-        """Take back the jobs of dead workers: ready again, or quarantined after the third attempt."""
+    def expire_leases(self, *, now: datetime, dead_owners: Collection[str] = ()) -> Sequence[Job]:
+        """Take back the jobs of dead workers: ready again, or quarantined when too many workers died of them.
+
+        `dead_owners`: workers known to be dead, whose leases need not run out first.
+        """
         ...
 
     def retry(self, job_id: str, *, now: datetime) -> bool:
@@ -193,6 +203,7 @@ class Jobs(Protocol):
 
     def unfinished_of_batch(self, batch_id: str, step: Step | None = None) -> int: ...
     def next_due_at(self) -> datetime | None: ...
+    def in_state(self, state: JobState) -> Sequence[Job]: ...
     def quarantined(self, limit: int) -> Sequence[Job]: ...
 
 

@@ -10,10 +10,9 @@ from typing import Protocol
 from models.batch import Batch, BatchState, Document, DocumentState, Master, Page, PageState
 from models.jobs import Job, JobState, Step
 from models.journal import GENESIS, ChainBreak, JournalEntry, first_break
-from models.ports import ImageStore
+from models.ports import ImageStore, UnitOfWork
 from models.releases import ReleaseState
 from models.store.images import sha256_in
-from models.store.unit_of_work import SqlUnitOfWork
 
 GRACE = timedelta(seconds=15)
 """A lease that has just run out is the sweep's business, not yet a fault."""
@@ -37,7 +36,7 @@ class Problem:
     reason: str
 
 
-def verify_journal(uow: SqlUnitOfWork) -> ChainBreak | None:
+def verify_journal(uow: UnitOfWork) -> ChainBreak | None:
     """The first entry that was changed, removed, inserted or put elsewhere; also a chain that was cut at its end."""
     with uow:
         length, last = 0, GENESIS
@@ -57,7 +56,7 @@ def verify_journal(uow: SqlUnitOfWork) -> ChainBreak | None:
     return None
 
 
-def sanity(uow: SqlUnitOfWork, images: CheckedImages, *, now: datetime, read_masters: bool = True) -> list[Problem]:
+def sanity(uow: UnitOfWork, images: CheckedImages, *, now: datetime, read_masters: bool = True) -> list[Problem]:
     """Check every invariant on the whole record.
 
     Args:
@@ -152,9 +151,7 @@ def _nothing_forgotten(
             yield Problem("I6", f"document:{document.id}", f"it is {document.state} in a batch that is done")
 
 
-def _releases(
-    uow: SqlUnitOfWork, documents: Mapping[str, Document], awaited: Set[tuple[Step, str]]
-) -> Iterator[Problem]:
+def _releases(uow: UnitOfWork, documents: Mapping[str, Document], awaited: Set[tuple[Step, str]]) -> Iterator[Problem]:
     for document in documents.values():
         releases = uow.releases.of_document(document.id)
         for release in releases:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, and_, case, func, insert, or_, select, update
@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import instance_state
 
 from models.batch import Batch, BatchState, Document, DocumentState, Field, Master, Page, StoredReading
 from models.errors import NotFound
-from models.jobs import LEASE, MAX_ATTEMPTS, Job, JobState, Step
+from models.jobs import LEASE, MAX_ATTEMPTS, MAX_LOSSES, Job, JobState, Step
 from models.journal import JournalEntry, entry_hash
 from models.releases import Release
 from models.store import tables
@@ -391,10 +391,8 @@ class SqlJobs(_Repository):
     @staticmethod
     def _is_due(now: datetime) -> Any:
         job = tables.jobs.c
-        return or_(
-            and_(job.state == JobState.READY, job.not_before <= now),
-            and_(job.state == JobState.RUNNING, job.lease_until < now, job.attempt - job.waits < MAX_ATTEMPTS),
-        )
+        # a job that ran out of its lease is taken back by the sweep alone, which counts the loss
+        return and_(job.state == JobState.READY, job.not_before <= now)
 
     @staticmethod
     def _has(job_id: str, attempt: int) -> Any:
@@ -447,7 +445,9 @@ class SqlJobs(_Repository):
     @staticmethod
     def _after_failure(waits: Any) -> Any:
         job = tables.jobs.c
-        return case((job.attempt - waits >= MAX_ATTEMPTS, JobState.QUARANTINED.value), else_=JobState.READY.value)
+        return case(
+            (job.attempt - job.losses - waits >= MAX_ATTEMPTS, JobState.QUARANTINED.value), else_=JobState.READY.value
+        )
 
     def due(self, *, now: datetime, limit: int) -> Sequence[Job]:
         """Ready ones whose time has come, most urgent first."""
@@ -456,37 +456,30 @@ class SqlJobs(_Repository):
         query = query.order_by(job.priority, job.not_before, job.created_at, job.id).limit(limit)
         return self._all(query.execution_options(populate_existing=True))
 
-    def expire_leases(self, *, now: datetime) -> Sequence[Job]:
+    def expire_leases(self, *, now: datetime, dead_owners: Collection[str] = ()) -> Sequence[Job]:
         table = tables.jobs
-        lost = select(table.c.id).where(table.c.state == JobState.RUNNING, table.c.lease_until < now)
+        expired = or_(table.c.lease_until < now, table.c.lease_owner.in_(list(dead_owners)))
+        lost = select(table.c.id).where(table.c.state == JobState.RUNNING, expired).with_for_update(skip_locked=True)
+        too_many = table.c.losses + 1 >= MAX_LOSSES
         ids = self._session.scalars(
             update(table)
-            .where(table.c.id.in_(lost.with_for_update(skip_locked=True)))
+            .where(table.c.id.in_(lost))
             .values(
-                state=self._after_failure(table.c.waits), lease_owner=None, lease_until=None, last_error=WORKER_LOST
+                state=case((too_many, JobState.QUARANTINED.value), else_=JobState.READY.value),
+                losses=table.c.losses + 1,
+                lease_owner=None,
+                lease_until=None,
+                last_error=WORKER_LOST,
             )
             .returning(table.c.id)
         ).all()
         return [self._fresh(job_id) for job_id in ids]
 
-    def release_owner(self, owner: str) -> int:
-        """Take back at once the jobs of a worker known to be dead; answers how many. Their attempts stay counted."""
-        table = tables.jobs
-        now = datetime.now(UTC) - timedelta(seconds=1)
-        return len(
-            self._session.execute(
-                update(table)
-                .where(table.c.state == JobState.RUNNING, table.c.lease_owner == owner)
-                .values(lease_until=now)
-                .returning(table.c.id)
-            ).all()
-        )
-
     def retry(self, job_id: str, *, now: datetime) -> bool:
         """A supervisor sends a quarantined job again, with three fresh attempts. False when it is not quarantined."""
         job = tables.jobs.c
         where = and_(job.id == job_id, job.state == JobState.QUARANTINED)
-        if not self._update(where, state=JobState.READY, waits=job.attempt, not_before=now):
+        if not self._update(where, state=JobState.READY, waits=job.attempt, losses=0, not_before=now):
             return False
         self._new.append(self._fresh(job_id))
         return True

@@ -264,6 +264,7 @@ jobs = Table(
     Column("state", EnumText(JobState), nullable=False),
     _number("attempt"),
     _number("waits"),
+    _number("losses"),
     _text("lease_owner", nullable=True),
     _moment("lease_until", nullable=True),
     _text("last_error"),

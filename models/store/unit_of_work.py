@@ -10,9 +10,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, make_transient
 from sqlalchemy.orm.exc import StaleDataError
 
+from models import ports
 from models.errors import StaleVersion, Unavailable
 from models.jobs import Job
-from models.ports import Doorbell
 from models.store import repositories
 from models.store.engine import WRITES
 
@@ -30,19 +30,19 @@ class SqlUnitOfWork:
     Raises: Unavailable when the record does not answer, StaleVersion when somebody else was faster.
     """
 
-    batches: repositories.SqlBatches
-    masters: repositories.SqlMasters
-    pages: repositories.SqlPages
-    readings: repositories.SqlReadings
-    documents: repositories.SqlDocuments
-    fields: repositories.SqlFields
-    keyings: repositories.SqlKeyings
-    releases: repositories.SqlReleases
-    journal: repositories.SqlJournal
-    jobs: repositories.SqlJobs
-    users: repositories.SqlUsers
+    batches: ports.Batches
+    masters: ports.Masters
+    pages: ports.Pages
+    readings: ports.Readings
+    documents: ports.Documents
+    fields: ports.Fields
+    keyings: ports.Keyings
+    releases: ports.Releases
+    journal: ports.Journal
+    jobs: ports.Jobs
+    users: ports.Users
 
-    def __init__(self, engine: Engine, *, doorbell: Doorbell | None = None, read_only: bool = False) -> None:
+    def __init__(self, engine: Engine, *, doorbell: ports.Doorbell | None = None, read_only: bool = False) -> None:
         self._engine = engine
         self._doorbell = doorbell
         self._read_only = read_only
@@ -87,7 +87,7 @@ class SqlUnitOfWork:
         self.fields = repositories.SqlFields(session)
         self.keyings = repositories.SqlKeyings(session)
         self.releases = repositories.SqlReleases(session)
-        self.journal = repositories.SqlJournal(session)
+        self.journal = self._journal = repositories.SqlJournal(session)
         self.jobs = repositories.SqlJobs(session, new=self._new_jobs)
         self.users = repositories.SqlUsers(session)
 
@@ -107,7 +107,7 @@ class SqlUnitOfWork:
         session = self._open_session()
         try:
             session.flush()
-            self.journal.write()
+            self._journal.write()
             session.commit()
         except StaleDataError as error:
             self.rollback()
@@ -133,7 +133,7 @@ class SqlUnitOfWork:
             make_transient(entity)
         self._inserted.clear()
         self._new_jobs.clear()
-        self.journal.forget()
+        self._journal.forget()
 
     def _remember(self, _session: Session, entity: Any) -> None:
         self._inserted.append(entity)
