@@ -32,7 +32,14 @@ class Weights:
     """Who made them and how they are made again."""
 
 
-REGISTRY: dict[str, Weights] = {}
+REGISTRY: dict[str, Weights] = {
+    "icr-glyphs": Weights(
+        file="icr-glyphs.onnx",
+        sha256="7880e3f121ac09956910d084464445c07f06b6aaa6e6b12cbc34144a9aa256e7",
+        licence="EUPL-1.2",
+        origin="made by `depli train icr`",
+    ),
+}
 """Name used in the code -> file. Add an entry when a file is added; the model card says the rest."""
 
 

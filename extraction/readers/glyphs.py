@@ -1,0 +1,242 @@
+"""The reader of characters in boxes (ICR): one cell of a comb in, the characters that may stand there out.
+
+A small convolutional network looks at two views of a cell: the glyph alone, and the cell as a whole, where a full stop
+is low and an apostrophe high. What may stand in the field cuts the network's alphabet, and the rest is renormalised.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from models.definitions import Charset
+from models.errors import Misconfigured
+from models.image import FloatArray, GrayImage
+from models.learned import registry
+from models.text import Character
+
+SIDE = 32
+"""Side in pixels of both views of a cell."""
+DIGITS = "0123456789"
+CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SIGNS = "'-./"
+BLANK = ""
+"""The class of a cell in which nothing is written."""
+SCRATCH = "\x18"
+"""The class of a cell that was crossed out or written over: never an answer, it takes probability from the answers."""
+CLASSES: tuple[str, ...] = (*DIGITS, *CAPITALS, *SIGNS, BLANK, SCRATCH)
+"""The network's outputs, in order."""
+ALPHABETS: dict[Charset, frozenset[str]] = {
+    Charset.DIGITS: frozenset(DIGITS) | {BLANK},
+    Charset.ALPHA: frozenset(CAPITALS) | {"'", "-", BLANK},
+    Charset.ALNUM: frozenset(DIGITS + CAPITALS) | {"'", "-", BLANK},
+    Charset.TEXT: frozenset(DIGITS + CAPITALS + SIGNS) | {BLANK},
+    Charset.EMAIL: frozenset(DIGITS + CAPITALS + SIGNS) | {BLANK},
+}
+"""What may stand in a field. Accented letters are read as their base letter."""
+
+_GLYPH = 24
+"""Pixels of the glyph view that the larger side of the ink takes; the rest is margin."""
+_FAINT = 40
+"""Gray levels between paper and ink below which a cell is not stretched further: paper noise must stay noise."""
+
+
+class Network(Protocol):
+    """What the reader asks of a network: an ONNX Runtime session is one."""
+
+    def run(self, output_names: list[str] | None, input_feed: dict[str, FloatArray]) -> list[FloatArray]:
+        """Logits of shape (n, len(CLASSES)) for `cells` of shape (n, 2, SIDE, SIDE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Temperatures that make the probabilities honest, one a charset; 1.0 leaves them."""
+
+    temperatures: tuple[tuple[Charset, float], ...] = ()
+
+    def temperature(self, charset: Charset) -> float:
+        return next((t for c, t in self.temperatures if c is charset), 1.0)
+
+
+def normalise(cell: GrayImage) -> FloatArray:
+    """Two views of a cell, the same for training and for reading.
+
+    Args:
+        cell: gray cut of one cell, at least one pixel, any size and resolution; left unchanged.
+    Returns: shape (2, SIDE, SIDE), 0 is paper and 1 is ink. First the glyph: the box around its ink, made square and
+        centred, its aspect kept. Then the whole cell, aspect kept, centred.
+    """
+    return views(cell).astype(np.float32) / np.float32(255)
+
+
+def views(cell: GrayImage) -> GrayImage:
+    """The two views of `normalise` as bytes, 255 is ink: the form in which training keeps hundreds of thousands."""
+    ink = _stretched(cell)
+    top, bottom, left, right = _ink_box(ink)
+    size = max(bottom - top, right - left, round(0.3 * min(ink.shape)), 3)
+    margin = size * SIDE / _GLYPH / 2
+    glyph = _square(ink, (left + right) / 2, (top + bottom) / 2, margin)
+    height, width = ink.shape
+    whole = _square(ink, width / 2, height / 2, max(height, width) / 2)
+    return np.stack((glyph, whole))
+
+
+def _stretched(cell: GrayImage) -> GrayImage:
+    """Ink 255 on paper 0, whatever the pen and the paper."""
+    smooth = cv2.GaussianBlur(cell, (3, 3), 0.7)
+    counts = np.bincount(smooth.ravel(), minlength=256).cumsum()
+    total = counts[-1]
+    paper = int(np.searchsorted(counts, 0.75 * total))
+    darkest = int(np.searchsorted(counts, 0.008 * total))
+    depth = max(paper - darkest, _FAINT)
+    floor = 0.12 * depth
+    table = np.clip((paper - np.arange(256) - floor) * (255 / (depth - floor)), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(cell, table), dtype=np.uint8)
+
+
+def _ink_box(ink: GrayImage) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) of the writing, half open; the whole cell when nothing is written.
+
+    Specks, remains of box lines and ends of the neighbours' strokes do not count when there is something better.
+    """
+    height, width = ink.shape
+    mask = (ink > 110).astype(np.uint8)
+    _drop_frame(mask)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count < 2:
+        return 0, height, 0, width
+    parts = stats[1:]
+    left, top = parts[:, 0], parts[:, 1]
+    right, bottom = left + parts[:, 2], top + parts[:, 3]
+    area = parts[:, 4]
+    edge_x, edge_y = 0.14 * width, 0.14 * height
+    at_edge = (right <= edge_x) | (left >= width - edge_x) | (bottom <= edge_y) | (top >= height - edge_y)
+    small = area < max(4.0, 0.04 * float(area.max()))
+    # The end of a neighbour's stroke comes in from the side and stays there.
+    aside = ((left == 0) & (right < 0.4 * width)) | ((right == width) & (left > 0.6 * width))
+    intruder = aside & (area < 0.7 * area[~(at_edge | aside)].max(initial=0))
+    keep = ~(at_edge | small | intruder)
+    if not keep.any():
+        keep = area == area.max()
+    return int(top[keep].min()), int(bottom[keep].max()), int(left[keep].min()), int(right[keep].max())
+
+
+def _drop_frame(mask: GrayImage) -> None:
+    """Blank the rows and columns at the rim that are ink nearly from end to end: they are box lines, not writing."""
+    height, width = mask.shape
+    rim_y, rim_x = max(1, round(0.12 * height)), max(1, round(0.12 * width))
+    full_rows = mask.sum(axis=1, dtype=np.int32) > 0.85 * width
+    full_rows[rim_y : height - rim_y] = False
+    full_columns = mask.sum(axis=0, dtype=np.int32) > 0.85 * height
+    full_columns[rim_x : width - rim_x] = False
+    mask[full_rows] = 0
+    mask[:, full_columns] = 0
+
+
+def _square(ink: GrayImage, center_x: float, center_y: float, half: float) -> GrayImage:
+    """The square of `ink` around a point, paper outside the cell, brought to SIDE pixels."""
+    height, width = ink.shape
+    half = max(half, 1.0)
+    x0, y0 = round(center_x - half), round(center_y - half)
+    side = max(2, round(2 * half))
+    x1, y1 = x0 + side, y0 + side
+    cut = ink[max(0, y0) : max(0, min(height, y1)), max(0, x0) : max(0, min(width, x1))]
+    padded = cv2.copyMakeBorder(
+        cut, max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width), cv2.BORDER_CONSTANT, value=0
+    )
+    interpolation = cv2.INTER_AREA if side > SIDE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(padded, (SIDE, SIDE), interpolation=interpolation), dtype=np.uint8)
+
+
+class GlyphReader:
+    """Reads characters in boxes. One instance a worker; it holds no state between calls."""
+
+    name = "glyphs"
+
+    def __init__(
+        self,
+        *,
+        networks: Sequence[Network] | None = None,
+        calibration: Calibration | None = None,
+        keep: int = 8,
+        batch: int = 64,
+    ) -> None:
+        """
+        Args:
+            networks: their logits are averaged; the shipped ones when None.
+            calibration: the one stored in the shipped weights when None.
+            keep: the most alternatives a character has.
+            batch: cells looked at together; bounds the memory.
+        Raises: Misconfigured when the shipped weights are missing or not of this alphabet.
+        """
+        if networks is None:
+            session = registry.session("icr-glyphs")
+            networks = (session,)
+            calibration = calibration or _stored_calibration(session.get_modelmeta().custom_metadata_map)
+        self._networks = tuple(networks)
+        self._calibration = calibration or Calibration()
+        self._keep = keep
+        self._batch = batch
+
+    def read(self, cells: Sequence[GrayImage], charset: Charset) -> list[Character]:
+        """The characters that may stand in each cell, best first.
+
+        The probabilities of a character sum to less than 1 by what is believed to be crossed out or written over, and
+        by what `keep` cut off. The empty string is the probability that nothing is written.
+
+        Args:
+            cells: gray cuts, 0 is ink; box lines may remain.
+        Returns: one character a cell, in order.
+        """
+        return self.read_batch([(cells, charset)])[0]
+
+    def read_batch(self, groups: Sequence[tuple[Sequence[GrayImage], Charset]]) -> list[list[Character]]:
+        """`read` for many fields at once: the network is called for all of them together."""
+        cells = [cell for group, _ in groups for cell in group]
+        if not cells:
+            return [[] for _ in groups]
+        logits = self.logits(np.stack([normalise(cell) for cell in cells]))
+        answers: list[list[Character]] = []
+        start = 0
+        for group, charset in groups:
+            rows = logits[start : start + len(group)]
+            start += len(group)
+            temperature = self._calibration.temperature(charset)
+            answers.append([self._character(row, charset) for row in probabilities(rows, charset, temperature)])
+        return answers
+
+    def logits(self, cells: FloatArray) -> FloatArray:
+        """Averaged logits, shape (n, len(CLASSES)), of normalised cells, shape (n, 2, SIDE, SIDE)."""
+        parts = []
+        for start in range(0, len(cells), self._batch):
+            feed = {"cells": cells[start : start + self._batch]}
+            parts.append(np.mean([network.run(None, feed)[0] for network in self._networks], axis=0))
+        return np.concatenate(parts).astype(np.float32)
+
+    def _character(self, row: FloatArray, charset: Charset) -> Character:
+        order = np.argsort(-row, kind="stable")[: self._keep + 1]
+        alphabet = ALPHABETS[charset]
+        listed = [(CLASSES[i], float(row[i])) for i in order if CLASSES[i] in alphabet]
+        return Character(alternatives=tuple(listed[: self._keep]))
+
+
+def probabilities(logits: FloatArray, charset: Charset, temperature: float = 1.0) -> FloatArray:
+    """Probabilities over CLASSES, shape (n, len(CLASSES)); what may not stand in the field has 0, scratch may stand."""
+    allowed = np.array([name in ALPHABETS[charset] or name == SCRATCH for name in CLASSES])
+    scaled = np.where(allowed, logits / temperature, -np.inf)
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _stored_calibration(metadata: dict[str, str]) -> Calibration:
+    if metadata.get("classes") != json.dumps(CLASSES):
+        raise Misconfigured(
+            "The weights icr-glyphs read another alphabet than this reader. Run `depli train icr` again."
+        )
+    stored: dict[str, float] = json.loads(metadata.get("temperatures", "{}"))
+    return Calibration(tuple((Charset(name), value) for name, value in stored.items()))

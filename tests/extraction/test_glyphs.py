@@ -1,0 +1,207 @@
+"""Reading characters in boxes: what the network is shown, and what is made of its answer."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extraction.readers.glyphs import (
+    ALPHABETS,
+    BLANK,
+    CLASSES,
+    SCRATCH,
+    SIDE,
+    Calibration,
+    GlyphReader,
+    normalise,
+    probabilities,
+)
+from models.definitions import Charset
+from models.image import FloatArray, GrayImage
+
+CHARSETS = (Charset.DIGITS, Charset.ALPHA, Charset.ALNUM, Charset.TEXT)
+
+
+def paper(width: int = 60, height: int = 80, shade: int = 240) -> GrayImage:
+    return np.full((height, width), shade, np.uint8)
+
+
+def pen(cell: GrayImage, *points: tuple[float, float], ink: int = 40, width: int = 4) -> GrayImage:
+    """The cell with one stroke more; points are shares of its width and height."""
+    height, across = cell.shape
+    places = np.array([(round(x * across), round(y * height)) for x, y in points], np.int32)
+    drawn = cell.copy()
+    cv2.polylines(drawn, [places.reshape(-1, 1, 2)], False, ink, width, cv2.LINE_AA)
+    return drawn
+
+
+def seven(ink: int = 40, width: int = 60, height: int = 80) -> GrayImage:
+    stem = pen(paper(width, height), (0.25, 0.2), (0.75, 0.2), (0.4, 0.8), ink=ink)
+    return pen(stem, (0.35, 0.5), (0.72, 0.48), ink=ink)
+
+
+def boxed(cell: GrayImage, shade: int = 90) -> GrayImage:
+    framed = cell.copy()
+    cv2.rectangle(framed, (1, 1), (cell.shape[1] - 2, cell.shape[0] - 2), shade, 2)
+    return framed
+
+
+class Fixed:
+    """A network that always answers alike."""
+
+    def __init__(self, **logits: float) -> None:
+        self._row = np.array([logits.get(f"c{i}", -20.0) for i in range(len(CLASSES))], np.float32)
+
+    def run(self, output_names: list[str] | None, input_feed: dict[str, FloatArray]) -> list[FloatArray]:
+        return [np.tile(self._row, (len(input_feed["cells"]), 1))]
+
+
+def answering(**logits: float) -> GlyphReader:
+    """A reader whose network gives these logits to the characters named, e.g. `O=3.0`, `zero=2.9`."""
+    names = {"zero": "0", "one": "1", "blank": BLANK, "scratch": SCRATCH}
+    places = {f"c{CLASSES.index(names.get(name, name))}": value for name, value in logits.items()}
+    return GlyphReader(networks=(Fixed(**places),))
+
+
+def test_the_views_have_the_shape_the_network_wants() -> None:
+    views = normalise(seven())
+
+    assert views.shape == (2, SIDE, SIDE)
+    assert views.dtype == np.float32
+    assert 0 <= views.min() <= 0.05
+    assert 0.95 <= views.max() <= 1
+
+
+def test_the_glyph_view_does_not_depend_on_place_and_resolution() -> None:
+    large = normalise(seven(width=90, height=120))[0]
+    moved = normalise(np.pad(seven(), ((0, 20), (0, 14)), constant_values=240))[0]
+
+    assert float(np.abs(normalise(seven())[0] - moved).mean()) < 0.02
+    assert float(np.abs(normalise(seven())[0] - large).mean()) < 0.08
+
+
+def test_a_faint_pencil_is_stretched_to_full_ink() -> None:
+    assert float(np.abs(normalise(seven(ink=170)) - normalise(seven())).mean()) < 0.02
+
+
+def test_paper_noise_is_not_stretched_to_ink() -> None:
+    noise = np.random.default_rng(1).normal(0, 4, (80, 60))
+    cell = np.clip(paper() + noise, 0, 255).astype(np.uint8)
+
+    assert float(normalise(cell).mean()) < 0.08
+
+
+def test_box_lines_do_not_shrink_the_glyph() -> None:
+    bare, framed = normalise(seven())[0], normalise(boxed(seven()))[0]
+
+    core = (slice(6, 26), slice(6, 26))
+    assert float(np.abs(bare[core] - framed[core]).mean()) < 0.03
+
+
+@given(
+    width=st.integers(1, 140),
+    height=st.integers(1, 140),
+    seed=st.integers(0, 1000),
+    bitonal=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_cut_has_finite_views(width: int, height: int, seed: int, bitonal: bool) -> None:
+    cell = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+    if bitonal:
+        cell = np.where(cell > 128, 255, 0).astype(np.uint8)
+
+    views = normalise(cell)
+
+    assert views.shape == (2, SIDE, SIDE)
+    assert np.isfinite(views).all()
+
+
+@given(st.lists(st.floats(-30, 30), min_size=len(CLASSES), max_size=len(CLASSES)), st.sampled_from(CHARSETS))
+def test_a_field_gets_only_its_own_characters(row: list[float], charset: Charset) -> None:
+    [found] = probabilities(np.array([row], np.float32), charset, 1.3)
+
+    assert float(found.sum()) == pytest.approx(1, abs=1e-4)
+    assert all(p == 0 for c, p in zip(CLASSES, found, strict=True) if c not in ALPHABETS[charset] and c != SCRATCH)
+
+
+def test_the_field_decides_between_the_letter_o_and_zero() -> None:
+    reader = answering(O=3.0, zero=2.9)
+
+    assert reader.read([paper()], Charset.DIGITS)[0].best == "0"
+    assert reader.read([paper()], Charset.ALPHA)[0].best == "O"
+    mixed = reader.read([paper()], Charset.ALNUM)[0]
+    assert mixed.probability("O") == pytest.approx(0.525, abs=0.01)
+    assert mixed.probability("0") == pytest.approx(0.475, abs=0.01)
+
+
+def test_a_crossed_out_character_is_never_an_answer_and_leaves_none_sure() -> None:
+    [found] = answering(one=2.0, scratch=4.0).read([paper()], Charset.DIGITS)
+
+    assert SCRATCH not in dict(found.alternatives)
+    assert found.best == "1"
+    assert found.probability("1") < 0.2
+
+
+def test_alternatives_come_best_first_and_are_bounded() -> None:
+    [found] = GlyphReader(networks=(Fixed(c3=2.0, c4=1.0),), keep=5).read([paper()], Charset.DIGITS)
+
+    values = [p for _, p in found.alternatives]
+    assert values == sorted(values, reverse=True)
+    assert len(values) == 5
+    assert [c for c, _ in found.alternatives][:2] == ["3", "4"]
+
+
+def test_a_temperature_softens_its_own_charset_only() -> None:
+    calibration = Calibration(((Charset.DIGITS, 2.0),))
+    reader = GlyphReader(networks=(Fixed(c3=4.0, c4=2.0, c12=4.0, c13=2.0),), calibration=calibration)
+
+    assert reader.read([paper()], Charset.DIGITS)[0].probability("3") == pytest.approx(1 / (1 + np.exp(-1)), abs=0.01)
+    assert reader.read([paper()], Charset.ALPHA)[0].probability("C") == pytest.approx(1 / (1 + np.exp(-2)), abs=0.01)
+
+
+def test_fields_read_together_are_read_as_alone() -> None:
+    reader = GlyphReader(batch=2)
+    cells = [seven(), boxed(seven()), paper()]
+
+    together = reader.read_batch([(cells, Charset.DIGITS), ([], Charset.ALPHA), (cells[:1], Charset.ALNUM)])
+
+    assert [len(group) for group in together] == [3, 0, 1]
+    alone = reader.read(cells, Charset.DIGITS)
+    assert [c.best for c in together[0]] == [c.best for c in alone]
+    assert together[0][2].probability(BLANK) == pytest.approx(alone[2].probability(BLANK), abs=1e-4)
+
+
+def test_nothing_to_read_is_no_character() -> None:
+    assert GlyphReader().read([], Charset.DIGITS) == []
+
+
+@pytest.mark.parametrize("ink", [40, 150])
+@pytest.mark.parametrize("lines", [False, True])
+def test_european_sevens_and_ones_are_read(ink: int, lines: bool) -> None:
+    one = pen(paper(), (0.3, 0.45), (0.58, 0.18), (0.55, 0.85), ink=ink)
+    cells = [seven(ink), one]
+    if lines:
+        cells = [boxed(cell) for cell in cells]
+
+    answers = GlyphReader().read(cells, Charset.DIGITS)
+
+    assert [answer.best for answer in answers] == ["7", "1"]
+    assert all(answer.alternatives[0][1] > 0.7 for answer in answers)
+
+
+@pytest.mark.parametrize("charset", [Charset.DIGITS, Charset.ALPHA, Charset.ALNUM])
+def test_an_empty_box_is_empty(charset: Charset) -> None:
+    for cell in (paper(), boxed(paper()), paper(shade=200), pen(paper(), (0.0, 0.3), (0.05, 0.6))):
+        [answer] = GlyphReader().read([cell], charset)
+        assert answer.best == BLANK
+        assert answer.probability(BLANK) > 0.8
+
+
+def test_a_scribbled_out_digit_is_not_sure() -> None:
+    zigzag = [(x / 10, 0.2 if i % 2 else 0.85) for i, x in enumerate(np.linspace(1, 9, 9))]
+    [answer] = GlyphReader().read([pen(seven(), *zigzag)], Charset.DIGITS)
+
+    assert answer.alternatives[0][1] < 0.5
