@@ -67,7 +67,7 @@ def normalise(cell: GrayImage) -> FloatArray:
     """Two views of a cell, the same for training and for reading.
 
     Args:
-        cell: gray cut of one cell, at least one pixel, any size and resolution; left unchanged.
+        cell: gray cut of one cell, any size and resolution, left unchanged; without a pixel (off the page) it is empty.
     Returns: shape (2, SIDE, SIDE), 0 is paper and 1 is ink. First the glyph: the box around its ink, made square and
         centred, its aspect kept. Then the whole cell, aspect kept, centred.
     """
@@ -76,6 +76,8 @@ def normalise(cell: GrayImage) -> FloatArray:
 
 def views(cell: GrayImage) -> GrayImage:
     """The two views of `normalise` as bytes, 255 is ink: the form in which training keeps hundreds of thousands."""
+    if cell.size == 0:
+        return np.zeros((2, SIDE, SIDE), np.uint8)
     ink = _stretched(cell)
     top, bottom, left, right = _ink_box(ink)
     size = max(bottom - top, right - left, round(0.3 * min(ink.shape)), 3)
@@ -88,15 +90,21 @@ def views(cell: GrayImage) -> GrayImage:
 
 def _stretched(cell: GrayImage) -> GrayImage:
     """Ink 255 on paper 0, whatever the pen and the paper."""
-    smooth = cv2.GaussianBlur(cell, (3, 3), 0.7)
-    counts = np.bincount(smooth.ravel(), minlength=256).cumsum()
-    total = counts[-1]
-    paper = int(np.searchsorted(counts, 0.75 * total))
-    darkest = int(np.searchsorted(counts, 0.008 * total))
+    smooth = np.asarray(cv2.GaussianBlur(cell, (3, 3), 0.7), dtype=np.uint8)
+    rim_y, rim_x = round(0.14 * cell.shape[0]), round(0.14 * cell.shape[1])
+    # The ink is measured away from the rim: black box lines must not make a pencil look like paper.
+    inner = smooth[rim_y : cell.shape[0] - rim_y, rim_x : cell.shape[1] - rim_x]
+    paper = _quantile(smooth, 0.75)
+    darkest = _quantile(inner, 0.01)
     depth = max(paper - darkest, _FAINT)
     floor = 0.12 * depth
     table = np.clip((paper - np.arange(256) - floor) * (255 / (depth - floor)), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(cell, table), dtype=np.uint8)
+
+
+def _quantile(gray: GrayImage, share: float) -> int:
+    counts = np.bincount(gray.ravel(), minlength=256).cumsum()
+    return int(np.searchsorted(counts, share * counts[-1]))
 
 
 def _ink_box(ink: GrayImage) -> tuple[int, int, int, int]:

@@ -87,6 +87,12 @@ def test_a_faint_pencil_is_stretched_to_full_ink() -> None:
     assert float(np.abs(normalise(seven(ink=170)) - normalise(seven())).mean()) < 0.02
 
 
+def test_a_pencil_in_a_black_box_is_still_full_ink() -> None:
+    glyph = normalise(boxed(seven(ink=190), shade=0))[0]
+
+    assert float(glyph[8:24, 8:24].max()) > 0.9
+
+
 def test_paper_noise_is_not_stretched_to_ink() -> None:
     noise = np.random.default_rng(1).normal(0, 4, (80, 60))
     cell = np.clip(paper() + noise, 0, 255).astype(np.uint8)
@@ -102,8 +108,8 @@ def test_box_lines_do_not_shrink_the_glyph() -> None:
 
 
 @given(
-    width=st.integers(1, 140),
-    height=st.integers(1, 140),
+    width=st.integers(0, 140),
+    height=st.integers(0, 140),
     seed=st.integers(0, 1000),
     bitonal=st.booleans(),
 )
