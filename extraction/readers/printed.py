@@ -1,0 +1,200 @@
+"""Printed text by PP-OCRv6: whole pages by the tiny networks, the small one where it matters; and single lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from extraction.readers.ctc import Glyph, decode, masked, words_of
+from extraction.readers.text_lines import LinePlace, cut_line, find_lines
+from models.geometry import Box
+from models.image import FloatArray, GrayImage
+from models.learned import registry
+from models.reading import Reading
+from models.text import Character, PageText, TextLine, Word
+
+Size = Literal["tiny", "small"]
+
+HEIGHT = 48
+"""Height of a line as the recognisers take it, pixels."""
+_EMPTY = 0.99
+"""Confidence that a zone without ink is empty."""
+
+_KEY = re.compile(
+    r"\d[.,]\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{5,}|(?:\d{2,4} ){2,}\d|[A-Z]{2}\d{2} ?[A-Z0-9]{4}"
+)
+"""What an error in costs money: amounts, dates, identifiers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one network made of one cut line."""
+
+    glyphs: list[Glyph]
+    reader: str
+
+    @property
+    def text(self) -> str:
+        return "".join(glyph.best for glyph in self.glyphs)
+
+    @property
+    def weakest(self) -> float:
+        return min((glyph.probability for glyph in self.glyphs), default=0.0)
+
+
+class PrintedTextReader:
+    """PP-OCRv6 on ONNX Runtime. Holds no state but settings; networks are loaded once per process."""
+
+    def __init__(self, *, doubt: float = 0.9, key_doubt: float = 0.98) -> None:
+        """Args:
+        doubt: a line whose weakest character is under this is read again by the small network.
+        key_doubt: the same for lines that look like amounts, dates or identifiers.
+        """
+        self._doubt = doubt
+        self._key_doubt = key_doubt
+
+    def read_page(self, image: GrayImage, dpi: float) -> PageText:
+        """Read all print on an upright page.
+
+        Args:
+            image: shape (height, width), uint8, 0 ink, 255 paper; skew up to a few degrees does no harm.
+            dpi: of the image.
+        Returns: lines top to bottom, left to right; boxes in pixels of `image`; source `ocr`.
+        Raises: Misconfigured when weights are missing.
+        """
+        places = find_lines(image, dpi)
+        cuts = [cut_line(image, place, height=HEIGHT) for place in places]
+        lines = []
+        for place, cut in zip(places, cuts, strict=True):
+            read = _recognise(cut, "tiny")
+            if self._is_doubtful(read):
+                read = _better(read, _recognise(cut, "small"))
+            line = _text_line(read, place, cut)
+            if line is not None:
+                lines.append(line)
+        height, width = image.shape
+        return PageText(tuple(in_reading_order(lines)), width, height, dpi, "ocr")
+
+    def read_line(self, image: GrayImage, alphabet: str | None = None, size: Size = "small") -> Reading:
+        """Read one line that a zone was cut around: printed zones of forms, running handwriting.
+
+        Args:
+            image: shape (height, width), uint8, 0 ink, 255 paper; one line, blank around it does not matter.
+            alphabet: the only characters that can stand there (a space only when listed); `None` = any.
+            size: `small` reads handwriting and bad print better, `tiny` costs a fifth.
+        Returns: `zone` is the image itself; no text with confidence 0.99 when there is no ink.
+        Raises: Misconfigured when weights are missing.
+        """
+        height, width = image.shape
+        zone = Box(0, 0, width, height)
+        part = _one_line(image)
+        if part is None:
+            return Reading("", _EMPTY, zone, _reader(size))
+        place = LinePlace((part.center_x, part.center_y), part.width, part.height, 0.0)
+        read = _recognise(cut_line(image, place, height=HEIGHT), size, alphabet=alphabet)
+        characters = _characters(read.glyphs, place)
+        return Reading(read.text.strip(), _product(read.glyphs), zone, read.reader, characters)
+
+    def _is_doubtful(self, read: _Read) -> bool:
+        limit = self._key_doubt if _KEY.search(read.text) else self._doubt
+        return bool(read.glyphs) and read.weakest < limit
+
+
+def in_reading_order(lines: Iterable[TextLine]) -> list[TextLine]:
+    """Lines sorted into rows from the top, each row from the left; half of a height in common makes a row."""
+    rows: list[list[TextLine]] = []
+    for line in sorted(lines, key=lambda line: line.box.center_y):
+        row = rows[-1] if rows else []
+        if row and _share_a_row(row[-1].box, line.box):
+            row.append(line)
+        else:
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda line: line.box.x)]
+
+
+def _share_a_row(a: Box, b: Box) -> bool:
+    return min(a.bottom, b.bottom) - max(a.y, b.y) > 0.5 * min(a.height, b.height)
+
+
+def _recognise(cut: GrayImage, size: Size, *, alphabet: str | None = None) -> _Read:
+    session = registry.session(f"ppocr-{size}-rec")
+    values = cut.astype(np.float32)[None, None] * np.float32(1 / 255) - np.float32(0.5)
+    probabilities: FloatArray = session.run(None, {"x": values})[0][0]
+    classes = _classes(size)
+    if alphabet is not None:
+        probabilities = masked(probabilities, classes, alphabet)
+    return _Read(decode(probabilities, classes), _reader(size))
+
+
+@cache
+def _classes(size: Size) -> tuple[str, ...]:
+    metadata = registry.session(f"ppocr-{size}-rec").get_modelmeta().custom_metadata_map
+    return ("", *metadata["characters"].split("\n"))
+
+
+def _reader(size: Size) -> str:
+    return f"pp-ocrv6-{size} latin"
+
+
+def _better(tiny: _Read, small: _Read) -> _Read:
+    """The small network's reading, unless it saw nothing where the tiny one read something."""
+    return small if small.glyphs else tiny
+
+
+def _text_line(read: _Read, place: LinePlace, cut: GrayImage) -> TextLine | None:
+    words = words_of(read.glyphs, cut)
+    if not words:
+        return None
+    made = tuple(_word(word, place) for word in words)
+    spaced: list[Glyph] = []
+    for word in words:
+        if spaced:
+            spaced.append(Glyph(((" ", 1.0),), spaced[-1].end, word[0].start))
+        spaced.extend(word)
+    text = " ".join(word.text for word in made)
+    confidence = _product(glyph for word in words for glyph in word)
+    return TextLine(text, place.box, confidence, made, _characters(spaced, place), read.reader)
+
+
+def _word(glyphs: Sequence[Glyph], place: LinePlace) -> Word:
+    text = "".join(glyph.best for glyph in glyphs)
+    return Word(text, _part(place, glyphs[0].start, glyphs[-1].end), _product(glyphs))
+
+
+def _characters(glyphs: Iterable[Glyph], place: LinePlace) -> tuple[Character, ...]:
+    return tuple(Character(glyph.alternatives, _part(place, glyph.start, glyph.end)) for glyph in glyphs)
+
+
+def _part(place: LinePlace, start: float, end: float) -> Box:
+    """The upright box around the share `start`..`end` of a line."""
+    middle, length = (start + end) / 2 - 0.5, max(0.0, end - start) * place.length
+    turn = np.radians(place.angle_deg)
+    x = place.center[0] + float(np.cos(turn)) * middle * place.length
+    y = place.center[1] + float(np.sin(turn)) * middle * place.length
+    return LinePlace((x, y), length, place.height, place.angle_deg).box
+
+
+def _product(glyphs: Iterable[Glyph]) -> float:
+    return float(np.prod([glyph.probability for glyph in glyphs] or [0.0]))
+
+
+def _one_line(image: GrayImage) -> Box | None:
+    """The inked part of a zone with the margin the recognisers are used to; `None` without ink."""
+    height, width = image.shape
+    if min(height, width) < 4:
+        return None
+    paper = float(np.percentile(image, 80))
+    dark = (cv2.blur(image, (3, 3)).astype(np.float32) < paper - 40).astype(np.uint8)
+    rows, columns = np.flatnonzero(dark.sum(axis=1) >= 2), np.flatnonzero(dark.sum(axis=0) >= 2)
+    if not rows.size or not columns.size:
+        return None
+    inked = Box(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1))
+    margin = max(2, round(0.15 * inked.height))
+    x, y = max(0.0, inked.x - margin), max(0.0, inked.y - margin)
+    return Box(x, y, min(width, inked.right + margin) - x, min(height, inked.bottom + margin) - y)
