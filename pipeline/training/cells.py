@@ -77,7 +77,7 @@ class CellSimulator:
         rng = self._rng
         width, height, pen_mm = frame.width, frame.height, frame.pen_mm
         size = self._size(label, width, height)
-        offset_x, offset_y = rng.normal(0, 0.06), rng.normal(0, 0.05)
+        offset_x, offset_y = rng.normal(0, 0.05), rng.normal(0, 0.045)
         if label == "'":
             offset_y -= rng.uniform(0.22, 0.34)
         elif label == ".":
@@ -86,7 +86,7 @@ class CellSimulator:
         if writing.strokes is not None:
             strokes = fit(writing.strokes)
             extent = np.concatenate(strokes).max(axis=0)
-            scale = min(size * PX_PER_MM, 1.15 * width * PX_PER_MM / max(float(extent[0]), 0.05))
+            scale = min(size * PX_PER_MM, 1.02 * width * PX_PER_MM / max(float(extent[0]), 0.05))
             draw(
                 canvas,
                 strokes,
@@ -95,7 +95,7 @@ class CellSimulator:
                 pen_mm * PX_PER_MM,
             )
         elif writing.picture is not None:
-            limits = (1.15 * width * PX_PER_MM, size * PX_PER_MM)
+            limits = (1.02 * width * PX_PER_MM, size * PX_PER_MM)
             _paste(canvas, writing.picture, limits, center, rng)
 
     def _size(self, label: str, width: float, height: float) -> float:
@@ -106,7 +106,10 @@ class CellSimulator:
             return rng.uniform(0.02, 0.1) * height
         if label == "-":
             return rng.uniform(0.25, 0.75) * width
-        return float(np.clip(rng.normal(0.74, 0.13), 0.4, 1.1)) * height
+        if rng.random() < 0.08:
+            # Some write small whatever the box.
+            return rng.uniform(0.25, 0.42) * height
+        return float(np.clip(rng.normal(0.72, 0.12), 0.4, 1.02)) * height
 
     def _reach_in(
         self, canvas: Mask, neighbours: tuple[Writing, ...], width: float, height: float, pen_mm: float
@@ -119,9 +122,9 @@ class CellSimulator:
             extent = np.concatenate(strokes).max(axis=0)
             scale = rng.uniform(0.65, 1.0) * height * PX_PER_MM
             half = float(extent[0]) * scale / 2
-            # The neighbour's nearest edge lies between just outside our cell and a fifth of the way in.
+            # The neighbour's nearest edge lies between just outside our cell and an eighth of the way in.
             edge = (_RIM_MM + (0 if side < 0 else width)) * PX_PER_MM - side * rng.uniform(
-                -0.1, 0.2
+                -0.1, 0.12
             ) * width * PX_PER_MM
             center_x = edge + side * half
             center_y = (_RIM_MM + height * rng.uniform(0.42, 0.58)) * PX_PER_MM
@@ -130,11 +133,11 @@ class CellSimulator:
     def _box_lines(self, canvas: Mask, width: float, height: float) -> Mask | None:
         """The darkness of printed box lines or of their remains, None for drop-out ink; may cut the writing."""
         rng = self._rng
-        mode = rng.choice(4, p=(0.27, 0.23, 0.28, 0.22))
+        mode = rng.choice(4, p=(0.32, 0.25, 0.28, 0.15))
         if mode == 0:
             return None
         lines = np.zeros_like(canvas)
-        thickness = max(1, round(rng.uniform(0.1, 0.4) * PX_PER_MM))
+        thickness = max(1, round(rng.uniform(0.1, 0.35) * PX_PER_MM))
         x0, y0 = _RIM_MM * PX_PER_MM, _RIM_MM * PX_PER_MM
         x1, y1 = x0 + width * PX_PER_MM, y0 + height * PX_PER_MM
         tilt = rng.normal(0, 0.012) * (x1 - x0)
@@ -187,7 +190,7 @@ class CellSimulator:
         gray += rng.uniform(1, 11) * self._tile(self._noise, small.shape)
         self._specks(gray)
         cut = self._cut(gray, width, height, dpi / MM_PER_INCH)
-        return self._encode(cut, paper)
+        return self._encode(cut, paper, paper * (1 - strength))
 
     def _streak(self, gray: NDArray[np.float32]) -> None:
         """A fold of the paper or dirt on the scanner's glass: a thin gray line from end to end."""
@@ -212,22 +215,21 @@ class CellSimulator:
 
     def _cut(self, gray: NDArray[np.float32], width: float, height: float, px_per_mm: float) -> GrayImage:
         rng = self._rng
-        margin = rng.uniform(-0.45, 0.75)
-        shift_x, shift_y = rng.normal(0, 0.22, 2)
+        margin = rng.uniform(-0.3, 0.75)
+        shift_x, shift_y = rng.normal(0, 0.16, 2)
         left = round((_RIM_MM - margin + shift_x) * px_per_mm)
         top = round((_RIM_MM - margin + shift_y) * px_per_mm)
         right = round((_RIM_MM + width + margin + shift_x) * px_per_mm)
         bottom = round((_RIM_MM + height + margin + shift_y) * px_per_mm)
         return np.clip(gray[max(0, top) : bottom, max(0, left) : right], 0, 255).astype(np.uint8)
 
-    def _encode(self, cut: GrayImage, paper: float) -> GrayImage:
+    def _encode(self, cut: GrayImage, paper: float, ink: float) -> GrayImage:
         rng = self._rng
         draw_mode = rng.random()
         if draw_mode < 0.24:
-            low = float(np.percentile(cut, 2))
-            threshold = low + (paper - low) * rng.uniform(0.42, 0.78)
+            threshold = ink + (paper - ink) * rng.uniform(0.45, 0.8)
             # A scanner's threshold lies below its paper noise.
-            threshold = min(threshold, paper - 35)
+            threshold = min(threshold, paper - 0.25 * (paper - ink) - 12)
             return np.where(cut > threshold, 255, 0).astype(np.uint8)
         if draw_mode < 0.55:
             _, stored = cv2.imencode(".jpg", cut, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 92))])

@@ -166,7 +166,7 @@ class Corpus:
                 source.weights.append(1.0)
 
 
-_SHARES = {"pens": 1.0, "lower": 0.16, "digits_mnist": 0.35, "digits_optdigits": 0.35, "own": 0.25}
+_SHARES = {"pens": 1.0, "lower": 0.13, "digits_mnist": 0.35, "digits_optdigits": 0.35, "own": 0.25}
 """How often each collection is drawn from, within a label that it has."""
 
 
@@ -246,7 +246,7 @@ def cells(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[GrayImage,
         pool = pools[names[rng.choice(len(names), p=shares / shares.sum())]]
         label = pool[rng.integers(len(pool))]
         around: tuple[Writing, ...] = ()
-        if rng.random() < 0.3:
+        if rng.random() < 0.25:
             around = tuple(corpus.write(characters[rng.integers(len(characters))], rng) for _ in range(2))
             around = around if rng.random() < 0.5 else (around[0], Writing())
         over = None

@@ -108,7 +108,9 @@ def _ellipse(rx: float, ry: float, start_deg: float, stop_deg: float) -> Points:
 
 def one_with_upstroke(rng: np.random.Generator) -> Strokes:
     """1 as it is taught in France and Germany; the upstroke may be nearly as long as the stem, a foot may follow."""
-    reach, drop = rng.uniform(0.12, 0.55), rng.uniform(0.12, 0.62)
+    reach = rng.uniform(0.12, 0.55)
+    # A flat upstroke would be a 7.
+    drop = rng.uniform(max(0.15, 0.5 * reach), 0.62)
     lean = rng.uniform(-0.12, 0.08)
     top = (0.6, 0.0)
     bow = (top[0] - reach * 0.45, drop * rng.uniform(0.42, 0.6))
@@ -164,11 +166,88 @@ def open_four(rng: np.random.Generator) -> Strokes:
 
 def serif_i(rng: np.random.Generator) -> Strokes:
     """Capital I, a stem with or without serifs."""
-    stem = plain_one(rng)
     if rng.random() < 0.55:
-        return stem
-    half = rng.uniform(0.1, 0.3)
-    return [*stem, _line((0.55 - half, 0), (0.55 + half, 0)), _line((0.45 - half, 1), (0.45 + half, 1))]
+        return plain_one(rng)
+    half, lean = rng.uniform(0.1, 0.3), rng.normal(0.03, 0.05)
+    top, foot = 0.5 + lean, 0.5 - lean
+    stem = _line((top, 0), (foot, 1))
+    return [stem, _line((top - half, 0), (top + half, 0)), _line((foot - half, 1), (foot + half, 1))]
+
+
+def dotted_i(rng: np.random.Generator) -> Strokes:
+    """A small i among capitals, its dot near or far."""
+    stem = [stroke * np.float32(0.65) + np.array([0, 0.35], np.float32) for stroke in plain_one(rng)]
+    x, y = 0.33 + rng.normal(0, 0.05), rng.uniform(0.0, 0.2)
+    return [*stem, _line((x, y), (x + rng.normal(0, 0.03), y + abs(rng.normal(0, 0.03))))]
+
+
+def shallow_m(rng: np.random.Generator) -> Strokes:
+    """M whose middle goes down a little way only: it must not look like an H."""
+    width, splay = rng.uniform(0.5, 0.95), rng.uniform(-0.03, 0.14)
+    depth = rng.uniform(0.22, 0.75)
+    left = _line((splay, rng.uniform(0, 0.06)), (0, 1))
+    middle = _line((splay, 0), (width / 2 + rng.normal(0, 0.04), depth), (width - splay, rng.uniform(0, 0.06)))
+    right = _line((width - splay, 0), (width, 1))
+    if rng.random() < 0.5:
+        return [left, middle, right]
+    return [np.concatenate((left[::-1], middle[1:], right[1:]))]
+
+
+def school_a(rng: np.random.Generator) -> Strokes:
+    """A with a round or flat top, or a pointed one, its bar high or low."""
+    width, y = rng.uniform(0.4, 0.8), rng.uniform(0.35, 0.68)
+    kind = rng.integers(3)
+    if kind == 0:
+        top = _ellipse(width / 2, rng.uniform(0.15, 0.45), 180, 360)
+        shell = np.concatenate((_line((0, 1)), top, _line((width, 1))))
+    elif kind == 1:
+        half = rng.uniform(0.1, 0.5) * width / 2
+        shell = _line((0, 1), (width / 2 - half, 0), (width / 2 + half, 0), (width, 1))
+    else:
+        shell = _line((0, 1), (width / 2 + rng.normal(0, 0.05), 0), (width, 1))
+    over = rng.uniform(-0.05, 0.08)
+    bar = _line((-over + 0.06, y + rng.normal(0, 0.03)), (width + over - 0.06, y + rng.normal(0, 0.03)))
+    return [shell, bar]
+
+
+def school_r(rng: np.random.Generator) -> Strokes:
+    """R with a flat stem, a bowl of any width and a straight leg."""
+    width, y = rng.uniform(0.35, 0.65), rng.uniform(0.4, 0.58)
+    stem = _line((0, 0), (rng.normal(0, 0.03), 1))
+    flat = rng.uniform(0, 0.6) * width
+    arc = _ellipse((width - flat), y / 2, -90, 90) - np.array([width - flat, 0], np.float32)
+    bowl = np.concatenate((_line((rng.uniform(-0.08, 0.02), 0)), arc + np.array([flat, 0], np.float32)))
+    bowl = np.concatenate((bowl, _line((rng.uniform(0, 0.12), y))))
+    leg = _line((rng.uniform(0.02, 0.25) * width, y), (width * rng.uniform(0.8, 1.2), 1))
+    return [stem, np.concatenate((bowl, leg))] if rng.random() < 0.6 else [stem, bowl, leg]
+
+
+def round_u(rng: np.random.Generator) -> Strokes:
+    """U with upright or leaning sides and a bottom that stays round."""
+    width, depth, splay = rng.uniform(0.4, 0.8), rng.uniform(0.14, 0.4), rng.uniform(-0.05, 0.1)
+    bottom = _ellipse(width / 2, depth, 180, 0) + np.array([0, 1 - 2 * depth], np.float32)
+    sides = np.concatenate((_line((-splay, 0)), bottom, _line((width + splay, rng.uniform(0, 0.1)))))
+    if rng.random() < 0.3:
+        return [sides, _line((width + splay, 0), (width + rng.uniform(0, 0.1), 1))]
+    return [sides]
+
+
+def pointed_v(rng: np.random.Generator) -> Strokes:
+    """V with a point at the bottom."""
+    width = rng.uniform(0.45, 0.9)
+    return [_line((0, rng.uniform(0, 0.1)), (width * rng.uniform(0.35, 0.55), 1), (width, rng.uniform(0, 0.1)))]
+
+
+def round_e(rng: np.random.Generator) -> Strokes:
+    """E as a half moon with a bar, or three bars on a stem."""
+    width = rng.uniform(0.45, 0.75)
+    middle = _line((0.02, 0.5), (width * rng.uniform(0.5, 1.0), 0.5 + rng.normal(0, 0.04)))
+    if rng.random() < 0.5:
+        return [_ellipse(width, 0.5, rng.uniform(-70, -40), -360 + rng.uniform(40, 80)), middle]
+    shell = _line(
+        (width, rng.normal(0, 0.03)), (0, 0), (0, 1), (width * rng.uniform(0.8, 1.1), 1 + rng.normal(0, 0.03))
+    )
+    return [shell, middle]
 
 
 def crossed_z(rng: np.random.Generator) -> Strokes:
@@ -203,7 +282,13 @@ OWN_SHAPES: dict[str, tuple[Callable[[np.random.Generator], Strokes], ...]] = {
     "1": (one_with_upstroke, one_with_upstroke, plain_one),
     "4": (open_four,),
     "7": (crossed_seven,),
-    "I": (serif_i,),
+    "A": (school_a,),
+    "E": (round_e,),
+    "I": (serif_i, dotted_i),
+    "M": (shallow_m,),
+    "R": (school_r,),
+    "U": (round_u,),
+    "V": (pointed_v,),
     "Z": (crossed_z,),
     "-": (dash,),
     "/": (slash,),
