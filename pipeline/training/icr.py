@@ -376,6 +376,9 @@ def calibrate(logits: FloatArray, labels: Labels) -> dict[str, float]:
     for charset in (Charset.DIGITS, Charset.ALPHA, Charset.ALNUM, Charset.TEXT):
         allowed = probabilities(np.zeros((1, len(CLASSES)), np.float32), charset)[0] > 0
         inside = allowed[labels]
+        if not inside.any():
+            found[charset.value] = 1.0
+            continue
         rows, truth = logits[inside], labels[inside]
         grid = np.exp(np.linspace(np.log(0.4), np.log(3.0), 60))
         losses = [
