@@ -70,7 +70,7 @@ def _postgresql(url: str) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # the driver would begin transactions late and in its own way: _begin_sqlite does it
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout={BUSY_S * 1000}")
+    connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
     connection.execute("PRAGMA foreign_keys=ON")
     give_up = time.monotonic() + BUSY_S
     while True:
