@@ -44,7 +44,7 @@ def _environment() -> Environment:
 
 def page(
     request: Request,
-    name: str,
+    template: str,
     *,
     language: Language,
     person: Person | None = None,
@@ -61,7 +61,7 @@ def page(
     ]
     html = (
         _environment()
-        .get_template(name)
+        .get_template(template)
         .render(
             _=language,
             say=language,
