@@ -99,7 +99,9 @@ def test_writers_at_the_same_time_make_one_chain_without_gap(any_engine: Engine)
     with SqlUnitOfWork(any_engine) as uow:
         entries = list(uow.journal.entries())
     assert [e.sequence for e in entries] == list(range(1, 81))
-    assert all(a.subject.split(":")[1] == b.subject.split(":")[1] for a, b in zip(entries[::2], entries[1::2], strict=True))
+    assert all(
+        a.subject.split(":")[1] == b.subject.split(":")[1] for a, b in zip(entries[::2], entries[1::2], strict=True)
+    )
 
 
 def test_an_entry_without_zone_is_refused(engine: Engine) -> None:

@@ -53,7 +53,9 @@ def batch(**more: object) -> Batch:
 
 
 def master_of(of: Batch) -> Master:
-    return Master(batch_id=of.id, shown_name="lot.pdf", image="k", sha256="a" * 64, size_bytes=5_000_000_000, position=0)
+    return Master(
+        batch_id=of.id, shown_name="lot.pdf", image="k", sha256="a" * 64, size_bytes=5_000_000_000, position=0
+    )
 
 
 def page_of(of: Master, number: int = 1) -> Page:
