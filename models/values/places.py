@@ -1,0 +1,81 @@
+"""French post codes and communes."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import unicodedata
+from functools import cache
+from importlib import resources
+
+from rapidfuzz import fuzz, process
+
+_CEDEX = re.compile(r"\bCEDEX\b.*$")
+_WORDS = {"ST": "SAINT", "STE": "SAINTE", "S/": "SUR"}
+NEAR = 84.0
+"""Similarity (0..100) from which a misread name still names the commune."""
+
+
+def parse_postal_code(text: str) -> str | None:
+    """Five digits, else `None`; a leading `F-` falls."""
+    compact = re.sub(r"[\s.]+", "", text).upper()
+    compact = re.sub(r"^(?:F|FR)-?(?=[0-9])", "", compact)
+    return compact if re.fullmatch(r"[0-9]{5}", compact) else None
+
+
+def check_postal_code(value: str) -> tuple[str, ...]:
+    """Its first digits are those of a département or overseas territory. No more: single codes come and go (CEDEX)."""
+    first = int(value[:2])
+    if 1 <= first <= 95 or value[:3] in ("971", "972", "973", "974", "975", "976", "977", "978", "980"):
+        return ()
+    return () if value[:3] in ("984", "986", "987", "988") else ("postal_code.unknown",)
+
+
+def plain_place(name: str) -> str:
+    """Capitals without accents or punctuation, `ST` spelt out, CEDEX cut: `St-Étienne Cedex 2` -> `SAINT ETIENNE`."""
+    spelt = name.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("Æ", "AE")
+    bare = "".join(c for c in unicodedata.normalize("NFD", spelt) if not unicodedata.combining(c)).upper()
+    bare = _CEDEX.sub("", re.sub(r"[^A-Z0-9/]+", " ", bare))
+    return " ".join(_WORDS.get(word, word) for word in bare.replace("/", "/ ").split())
+
+
+@cache
+def communes() -> dict[str, tuple[str, ...]]:
+    """Post code -> names of its communes. Without CEDEX codes."""
+    packed = resources.files("models.values").joinpath("communes.csv.gz").read_bytes()
+    rows = (line.split(";", 1) for line in gzip.decompress(packed).decode().splitlines())
+    return {code: tuple(names.split("|")) for code, names in rows}
+
+
+@cache
+def _codes_by_name() -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for code, names in communes().items():
+        for name in names:
+            found.setdefault(plain_place(name), []).append(code)
+    return {name: tuple(codes) for name, codes in found.items()}
+
+
+def postal_codes_of(city: str) -> tuple[str, ...]:
+    """Post codes of a commune by its exact name, accents and hyphens aside; empty when there is none of that name."""
+    return _codes_by_name().get(plain_place(city), ())
+
+
+def commune_near(city: str, postal_code: str) -> str | None:
+    """The commune of this post code that the name means, also with a letter or two misread; `None` when none does."""
+    wanted = plain_place(city)
+    choices = {name: plain_place(name) for name in communes().get(postal_code, ())}
+    for name, plain in choices.items():
+        if plain == wanted:
+            return name
+    best = process.extractOne(wanted, choices, scorer=fuzz.ratio, score_cutoff=NEAR)
+    return str(best[2]) if best else None
+
+
+def goes_with(city: str, postal_code: str) -> bool | None:
+    """Whether a commune has this post code; `None` when the name or code is not in the register (hamlet, CEDEX)."""
+    if "CEDEX" in city.upper() or postal_code not in communes():
+        return None
+    if commune_near(city, postal_code):
+        return True
+    return False if postal_codes_of(city) else None
