@@ -1,0 +1,75 @@
+"""The readers of one process, loaded once and shared by all pages it reads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from extraction.readers.printed import PrintedTextReader
+
+from extraction.readers.glyphs import GlyphReader
+from models.templates import FormTemplate
+from pipeline.templates import load_templates
+
+SHIPPED_FORMS = Path(__file__).parent / "forms"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What a reading process must know to load its readers; picklable."""
+
+    template_folders: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engines:
+    """Readers and form templates, ready to use."""
+
+    printed: PrintedTextReader
+    glyphs: GlyphReader
+    templates: tuple[FormTemplate, ...]
+
+
+_of_process: Engines | None = None
+
+
+def one_thread() -> None:
+    """Keep numeric libraries at one thread: there is one process a core."""
+    for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def load_engines(settings: EngineSettings) -> Engines:
+    """Load weights and templates.
+
+    Raises: Misconfigured, naming the weight file or form at fault and the remedy.
+    """
+    return Engines(PrintedTextReader(), GlyphReader(), templates(settings.template_folders))
+
+
+@cache
+def templates(folders: tuple[Path, ...]) -> tuple[FormTemplate, ...]:
+    """The forms that ship and those of `folders`; a later one replaces an earlier one of the same id."""
+    known: dict[str, FormTemplate] = {}
+    for folder in (SHIPPED_FORMS, *folders):
+        known.update({template.id: template for template in load_templates(folder)})
+    return tuple(known.values())
+
+
+def load_for_process(settings: EngineSettings) -> None:
+    """Initialise a reading process."""
+    global _of_process  # noqa: PLW0603  (one set of models a process is the point)
+    one_thread()
+    _of_process = load_engines(settings)
+
+
+def engines() -> Engines:
+    """The engines of this process; `load_for_process` came first."""
+    if _of_process is None:
+        raise RuntimeError("this process has not loaded its engines")
+    return _of_process

@@ -1,0 +1,171 @@
+"""`depli read`: files to readings with no server and no database, on all cores."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from capture.sandbox import RasterPage, Sandbox
+from capture.separation import separate
+
+from models.definitions import FormDefinition
+from models.errors import REFUSALS, UnusableImage
+from models.reading import DocumentReading, FieldValue, PageReading
+from pipeline.page_tasks import read_only
+from pipeline.pool import ReadingPool
+from pipeline.recognition import understand
+
+PAGES_A_CHILD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A source, or a page of it, that could not be read."""
+
+    source: str
+    code: str
+    message: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document of a source."""
+
+    source: str
+    document: DocumentReading
+
+
+def sources(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files named, and those in the folders named, in order of name; hidden files are left out."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        else:
+            yield path
+
+
+def read_sources(
+    paths: Sequence[Path],
+    *,
+    pool: ReadingPool,
+    sandbox: Sandbox,
+    definitions: Sequence[FormDefinition],
+    today: date,
+    on_page: Callable[[], None] = lambda: None,
+    on_found: Callable[[int], None] = lambda pages: None,
+) -> Iterator[Read | Rejected]:
+    """Read every source; documents come in the order of the sources, as soon as a source is complete.
+
+    Args:
+        on_found: told the number of pages of each source as it is opened. on_page: told after each page.
+    """
+    opened: list[tuple[Path, int | Rejected]] = []
+
+    def calls(folder: Path) -> Iterator[tuple[RasterPage | UnusableImage]]:
+        for path in paths:
+            outcome = _open(path, sandbox)
+            opened.append((path, outcome))
+            if isinstance(outcome, int):
+                on_found(outcome)
+                yield from ((raster,) for raster in _rasters(path, outcome, sandbox, folder))
+
+    shown = 0
+    pages: list[PageReading | UnusableImage] = []
+    with tempfile.TemporaryDirectory(prefix="depli-") as folder:
+        for page in pool.map_ordered(read_only, calls(Path(folder))):
+            on_page()
+            pages.append(page)
+            while shown < len(opened):
+                path, expected = opened[shown]
+                if isinstance(expected, Rejected):
+                    yield expected
+                elif len(pages) >= expected:
+                    yield from _documents(path, pages[:expected], definitions, today)
+                    del pages[:expected]
+                else:
+                    break
+                shown += 1
+    for _, outcome in opened[shown:]:
+        if isinstance(outcome, Rejected):
+            yield outcome
+
+
+def _rasters(path: Path, pages: int, sandbox: Sandbox, folder: Path) -> Iterator[RasterPage | UnusableImage]:
+    """Pictures of the pages, a few at a time; where a child dies on several pages, each is tried alone."""
+    for first in range(1, pages + 1, PAGES_A_CHILD):
+        numbers = range(first, min(pages, first + PAGES_A_CHILD - 1) + 1)
+        place = Path(tempfile.mkdtemp(dir=folder))
+        try:
+            yield from sandbox.raster(path, numbers, out=place)
+        except UnusableImage:
+            for number in numbers:
+                try:
+                    yield from sandbox.raster(path, [number], out=place)
+                except UnusableImage as error:
+                    yield error
+
+
+def _open(path: Path, sandbox: Sandbox) -> int | Rejected:
+    try:
+        return sandbox.inspect(path).pages
+    except UnusableImage as error:
+        return Rejected(str(path), error.code, _sentence(error))
+    except OSError as error:
+        return Rejected(str(path), "no_page", f"{path}: {error.strerror}. Check the name and the rights.")
+
+
+def _sentence(error: UnusableImage) -> str:
+    return f"{error} {REFUSALS.get(error.code, '')}".strip()
+
+
+def _documents(
+    path: Path, pages: Sequence[PageReading | UnusableImage], definitions: Sequence[FormDefinition], today: date
+) -> Iterator[Read | Rejected]:
+    numbers = [number for number, page in enumerate(pages, start=1) if isinstance(page, PageReading)]
+    for number, page in enumerate(pages, start=1):
+        if isinstance(page, UnusableImage):
+            yield Rejected(str(path), page.code, _sentence(page), number)
+    readings = [page for page in pages if isinstance(page, PageReading)]
+    for found in separate(readings).documents:
+        own = [readings[position - 1] for position in found.pages]
+        document = understand(own, [numbers[position - 1] for position in found.pages], definitions, today=today)
+        yield Read(str(path), document)
+
+
+def as_json(result: Read | Rejected) -> dict[str, Any]:
+    """One line of `depli read --json`."""
+    if isinstance(result, Rejected):
+        line: dict[str, Any] = {"source": result.source, "error": result.code, "message": result.message}
+        return line if result.page is None else {**line, "page": result.page}
+    document = result.document
+    return {
+        "source": result.source,
+        "pages": list(document.pages),
+        "document_type": document.document_type.value,
+        "form": document.form,
+        "type_confidence": round(document.type_confidence, 4),
+        "type_reason": document.reason,
+        "fields": {name: _field_as_json(value) for name, value in document.fields.items()},
+        "lines": [asdict(line) for line in document.lines],
+        "vat_breakdown": [asdict(share) for share in document.vat_breakdown],
+    }
+
+
+def _field_as_json(value: FieldValue) -> dict[str, Any]:
+    box = value.box
+    return {
+        "value": value.value,
+        "confidence": None if value.confidence is None else round(value.confidence, 4),
+        "decision": value.decision.value,
+        "page": value.page,
+        "box": [round(n, 1) for n in (box.x, box.y, box.width, box.height)] if box else None,
+        "text": value.text,
+        "reader": value.reader,
+        **({"flags": list(value.flags)} if value.flags else {}),
+        **({"failed_rules": list(value.failed_rules)} if value.failed_rules else {}),
+    }

@@ -1,0 +1,207 @@
+"""How one page is read and one document is understood: the same composition for `depli read` and for the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from capture.cleaning import CleanedPage, clean
+from capture.sandbox import RasterPage
+from classifiers.forms import match_form
+from classifiers.page_types import page_clues, page_types
+from extraction.acceptance import decide, shipped_thresholds
+from extraction.form_fields import form_fields
+from extraction.invoices import extract_invoice
+from extraction.registration import refine
+from extraction.zones import ZoneReaders, read_zones
+
+from models.definitions import DocumentType, FormDefinition
+from models.errors import Unreadable
+from models.image import GrayImage
+from models.reading import Decision, DocumentReading, FieldValue, PageReading, TypeMatch
+from models.text import PageText
+from pipeline.engines import Engines
+
+SURE_OF_TYPE = 0.9
+"""Below this calibrated confidence a person says what the document is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPage:
+    """A page read, with the upright picture it was read from."""
+
+    reading: PageReading
+    image: GrayImage
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a person said of a page's document; empty = nothing."""
+
+    form: str | None = None
+    no_form: bool = False
+
+
+def read_page(raster: RasterPage, engines: Engines) -> ReadPage:
+    """Clean one page as it came out of the sandbox and read all that is on it; each pixel is decoded once."""
+    cleaned = clean(raster.load(), dpi=raster.dpi)
+    reading = _as_reading(cleaned, repaired=raster.repaired)
+    if cleaned.blank or cleaned.separator is not None:
+        return ReadPage(reading, cleaned.image)
+    untouched = cleaned.rotated_deg == 0 and raster.text is not None
+    return ReadPage(
+        read_content(cleaned.image, reading, engines, text=raster.text if untouched else None), cleaned.image
+    )
+
+
+def _as_reading(cleaned: CleanedPage, *, repaired: bool) -> PageReading:
+    height, width = cleaned.image.shape
+    return PageReading(
+        width=width,
+        height=height,
+        dpi=cleaned.dpi,
+        rotated_deg=cleaned.rotated_deg,
+        skew_deg=cleaned.skew_deg,
+        blank=cleaned.blank,
+        quality=cleaned.quality,
+        separator=cleaned.separator,
+        barcodes=cleaned.barcodes,
+        repaired=repaired,
+    )
+
+
+def read_content(
+    image: GrayImage, reading: PageReading, engines: Engines, *, text: PageText | None = None, hint: Hint | None = None
+) -> PageReading:
+    """Read an upright page: its zones when it is a known form, its whole text otherwise.
+
+    Args:
+        image: the upright page. reading: what cleaning found. text: a good text layer, read instead of the picture.
+        hint: what a person said; replaces the classifier's opinion.
+    """
+    hint = hint or Hint()
+    if not hint.no_form:
+        as_form = _read_form(image, reading, engines, only=hint.form)
+        if as_form is not None:
+            return as_form
+    page_text = text if text is not None else engines.printed.read_page(image, reading.dpi)
+    return replace(
+        reading, form=None, zones={}, text=page_text, types=page_types(page_text), clues=page_clues(page_text)
+    )
+
+
+def _read_form(image: GrayImage, reading: PageReading, engines: Engines, *, only: str | None) -> PageReading | None:
+    templates = tuple(t for t in engines.templates if only in (None, t.id))
+    match = match_form(image, dpi=reading.dpi, templates=templates) if templates else None
+    if match is None:
+        return None
+    template = next(t for t in templates if t.id == match.form)
+    try:
+        match = refine(image, template, match)
+    except Unreadable:
+        return None
+    readers = ZoneReaders(glyphs=engines.glyphs, printed=engines.printed)
+    zones = read_zones(
+        image, dpi=reading.dpi, template=template, match=match, readers=readers, barcodes=reading.barcodes
+    )
+    return replace(reading, form=match, zones=zones, text=None, types=(), clues=None)
+
+
+def understand(
+    readings: Sequence[PageReading],
+    numbers: Sequence[int],
+    definitions: Sequence[FormDefinition],
+    *,
+    today: date,
+    said: tuple[DocumentType, str | None] | None = None,
+) -> DocumentReading:
+    """A document from its pages: type, fields, decisions. Pure: pictures are not looked at again.
+
+    Args:
+        readings: its pages in order. numbers: their 1-based numbers in the source. definitions: the known forms.
+        said: type and form a person gave.
+    """
+    repaired = any(reading.repaired for reading in readings)
+    form = said[1] if said else _form_of(readings)
+    definition = next((d for d in definitions if d.id == form), None)
+    if definition is not None:
+        document = _understand_form(readings, numbers, definition, today=today)
+    else:
+        document = _understand_text(readings, numbers, today=today, said=said[0] if said else None)
+    if said:
+        document = replace(document, document_type=said[0], type_confidence=1.0, reason="type donné par une personne")
+    if repaired:
+        return _to_a_person(document, flag="repaired")
+    return document if document.type_confidence >= SURE_OF_TYPE else _to_a_person(document, flag="unsure_type")
+
+
+def _form_of(readings: Sequence[PageReading]) -> str | None:
+    matches = [reading.form for reading in readings if reading.form is not None]
+    return max(matches, key=lambda match: match.confidence).form if matches else None
+
+
+def _understand_form(
+    readings: Sequence[PageReading], numbers: Sequence[int], definition: FormDefinition, *, today: date
+) -> DocumentReading:
+    pages = {
+        position: reading
+        for position, reading in enumerate(readings, start=1)
+        if reading.form and reading.form.form == definition.id
+    }
+    confidence = max((reading.form.confidence for reading in pages.values() if reading.form), default=0.0)
+    fields = form_fields(pages, definition, today=today)
+    return DocumentReading(
+        pages=tuple(numbers),
+        document_type=definition.document_type,
+        form=definition.id,
+        type_confidence=confidence,
+        reason=f"formulaire {definition.id}",
+        fields=_decided(fields),
+    )
+
+
+def _understand_text(
+    readings: Sequence[PageReading], numbers: Sequence[int], *, today: date, said: DocumentType | None
+) -> DocumentReading:
+    best = _type_of(readings)
+    kind = said or best.document_type
+    texts = [reading.text for reading in readings if reading.text is not None]
+    if kind is not DocumentType.SUPPLIER_INVOICE:
+        return DocumentReading(tuple(numbers), kind, None, best.confidence, best.reason)
+    invoice = extract_invoice(texts, today=today)
+    return DocumentReading(
+        pages=tuple(numbers),
+        document_type=kind,
+        form=None,
+        type_confidence=best.confidence,
+        reason=best.reason,
+        fields=_decided(invoice.fields),
+        lines=invoice.lines,
+        vat_breakdown=invoice.vat_breakdown,
+    )
+
+
+def _type_of(readings: Sequence[PageReading]) -> TypeMatch:
+    """The type of the page that looks most like an invoice; continuation pages say little."""
+    ranked = [reading.types for reading in readings if reading.types]
+    if not ranked:
+        return TypeMatch(DocumentType.OTHER, 0.5, "aucun texte")
+
+    def invoice_likeness(types: tuple[TypeMatch, ...]) -> float:
+        return next((t.confidence for t in types if t.document_type is DocumentType.SUPPLIER_INVOICE), 0.0)
+
+    return max(ranked, key=invoice_likeness)[0]
+
+
+def _decided(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
+    thresholds = shipped_thresholds()
+    return {name: replace(value, decision=decide(value, thresholds)) for name, value in fields.items()}
+
+
+def _to_a_person(document: DocumentReading, *, flag: str) -> DocumentReading:
+    fields = {
+        name: replace(value, decision=Decision.TO_VERIFY, flags=(*value.flags, flag))
+        for name, value in document.fields.items()
+    }
+    return replace(document, fields=fields, type_confidence=min(document.type_confidence, SURE_OF_TYPE - 0.01))
