@@ -8,10 +8,10 @@ from decimal import Decimal
 
 LONGEST_DIGITS = 15
 
-_CURRENCY = re.compile(r"€|\bEUROS?\b|(?<=\d)EUROS?\b|\bEUR(?=\d)|(?<=[\d,.])EUR\b|\bEUR\b", re.IGNORECASE)
-_INNER_EURO = re.compile(r"(?<=\d)\s*€\s*(?=\d{2}$)")
+_CURRENCY = re.compile(r"€|\bEUROS?\b|(?<=[0-9])EUROS?\b|\bEUR(?=[0-9])|(?<=[0-9,.])EUR\b|\bEUR\b", re.IGNORECASE)
+_INNER_EURO = re.compile(r"(?<=[0-9])\s*€\s*(?=[0-9]{2}$)")
 _FILLER = re.compile(r"^[*=#\s]+|[*=#\s]+$")
-_GROUPED = re.compile(r"\d{1,3}(?:([ '.,])\d{3})(?:\1\d{3})*")
+_GROUPED = re.compile(r"[0-9]{1,3}(?:([ '.,])[0-9]{3})(?:\1[0-9]{3})*")
 _SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2014": "-", "\u2019": "'", "\u02bc": "'"})
 
 
@@ -33,7 +33,7 @@ def parse_amount(text: str) -> Decimal | None:
         return None
     whole, decimals = _split(bare)
     digits = _ungrouped(whole)
-    if digits is None or not re.fullmatch(r"\d*", decimals):
+    if digits is None or not re.fullmatch(r"[0-9]*", decimals):
         return None
     value = Decimal(f"{digits or '0'}.{decimals or '0'}")
     if len(decimals) <= 2:
@@ -71,7 +71,7 @@ def _unsigned(text: str) -> tuple[str, bool]:
         negative, plain = not negative, plain[:-1].strip()
     plain = _FILLER.sub("", plain)
     plain = re.sub(r"\s*([.,])\s*", r"\1", re.sub(r"\s+", " ", plain))
-    return (plain if re.fullmatch(r"[\d .,']*\d[.,]?", plain) else ""), negative
+    return (plain if re.fullmatch(r"[0-9 .,']*[0-9][.,]?", plain) else ""), negative
 
 
 def _split(bare: str) -> tuple[str, str]:
@@ -95,6 +95,6 @@ def _split(bare: str) -> tuple[str, str]:
 
 def _ungrouped(whole: str) -> str | None:
     """Digits of a whole part whose thousands, if grouped, are grouped by three and by one sign."""
-    if re.fullmatch(r"\d*", whole):
+    if re.fullmatch(r"[0-9]*", whole):
         return whole
     return re.sub(r"\D", "", whole) if _GROUPED.fullmatch(whole) else None

@@ -28,7 +28,7 @@ def parse_phone(text: str) -> str | None:
         return f"0{match[2]}"
     if re.fullmatch(r"0[1-9][0-9]{8}", plain):
         return plain
-    if re.fullmatch(r"\+[1-9][0-9]{6,14}", plain) and not plain.startswith("+33"):
+    if re.fullmatch(r"\+[1-9][0-9]{8,14}", plain) and not plain.startswith("+33"):
         return plain
     return None
 

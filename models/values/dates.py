@@ -49,17 +49,19 @@ _ABBREVIATIONS = {
 }
 _WEEKDAY = r"(?:(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lun|mar|mer|jeu|ven|sam|dim)\.?,?\s+"
 _LEAD = re.compile(rf"^(?:date\s*:?\s*)?(?:le\s+)?(?:{_WEEKDAY})?(?:le\s+)?", re.IGNORECASE)
-_TIME = re.compile(r"(?:\s+(?:a|à)|,|\s|T)\s*\d{1,2}\s*(?:h|:)\s*\d{0,2}(?::\d{2})?(?:\.\d+)?\s*Z?$", re.IGNORECASE)
-_DAY_FIRST = re.compile(r"(\d{1,2})\s?([/.\- ,])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})")
-_YEAR_FIRST = re.compile(r"(\d{4})\s?([/.\-])\s?(\d{1,2})\s?\2\s?(\d{1,2})")
-_NAMED = re.compile(r"(\d{1,2})\s?(?:er|e|eme)?[\s.\-/]*([a-z]{2,10})[\s.,\-/]*(\d{4}|\d{2})")
+_TIME = re.compile(
+    r"(?:\s+(?:a|à)|,|\s|T)\s*[0-9]{1,2}\s*(?:h|:)\s*[0-9]{0,2}(?::[0-9]{2})?(?:\.[0-9]+)?\s*Z?$", re.IGNORECASE
+)
+_DAY_FIRST = re.compile(r"([0-9]{1,2})\s?([/.\- ,])\s?([0-9]{1,2})\s?\2\s?([0-9]{4}|[0-9]{2})")
+_YEAR_FIRST = re.compile(r"([0-9]{4})\s?([/.\-])\s?([0-9]{1,2})\s?\2\s?([0-9]{1,2})")
+_NAMED = re.compile(r"([0-9]{1,2})\s?(?:er|e|eme)?[\s.\-/]*([a-z]{2,10})[\s.,\-/]*([0-9]{4}|[0-9]{2})")
 
 
 def parse_date(text: str) -> date | None:
     """The day written in `text`, or `None` when it is no day: `31/02/2026`, a month alone, a year out of 1900-2099.
 
     Day, month, year in figures with any usual separator or none (`12/03/2026`, `120326`, `12032026`), the ISO forms,
-    and French month names, shortened or with one letter misread (`1er févr. 2026`). English month names come last.
+    and French month names, shortened or with a letter misread (`1er févr. 2026`). English month names come last.
     """
     plain = " ".join(unicodedata.normalize("NFKC", text).split()).strip(" .;:,")
     plain = _LEAD.sub("", _TIME.sub("", plain)).strip(" .;:,")
@@ -96,10 +98,10 @@ def _in_figures(plain: str) -> date | None:
     if match := _YEAR_FIRST.fullmatch(plain):
         return _day(int(match[1]), int(match[3]), int(match[4]))
     run = plain.replace(" ", "")
-    if re.fullmatch(r"\d{8}", run):
+    if re.fullmatch(r"[0-9]{8}", run):
         day_first = _day(int(run[4:]), int(run[2:4]), int(run[:2]))
         return day_first or _day(int(run[:4]), int(run[4:6]), int(run[6:]))
-    if re.fullmatch(r"\d{6}", run):
+    if re.fullmatch(r"[0-9]{6}", run):
         return _day(full_year(run[4:]), int(run[2:4]), int(run[:2]))
     return None
 
@@ -117,7 +119,8 @@ def _month(name: str) -> int | None:
         return _ABBREVIATIONS[name]
     if len(name) < 5:
         return None
-    close = [number for number, month in enumerate(MONTHS, start=1) if Levenshtein.distance(name, month) <= 1]
+    near = 2 if len(name) >= 8 else 1
+    close = [number for number, month in enumerate(MONTHS, start=1) if Levenshtein.distance(name, month) <= near]
     return close[0] if len(close) == 1 else None
 
 
@@ -129,7 +132,7 @@ def _without_accents(text: str) -> str:
 def _in_other_words(plain: str) -> date | None:
     """dateparser last: it is slow, and only for dates with a written month."""
     letters = sum(character.isalpha() for character in plain)
-    if not 3 <= letters <= 12 or len(plain) > 32 or not re.search(r"\d{4}", plain):
+    if not 3 <= letters <= 12 or len(plain) > 32 or not re.search(r"[0-9]{4}", plain):
         return None
     import dateparser
 

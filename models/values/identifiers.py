@@ -15,8 +15,8 @@ from stdnum.fr import siret as fr_siret
 from stdnum.fr import tva as fr_tva
 
 _EU_VAT_SHAPE = re.compile(r"[A-Z]{2}[A-Z0-9+*]{2,13}")
-_FR_VAT_SHAPE = re.compile(r"FR[A-Z0-9]{2}\d{9}")
-_ICS_SHAPE = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{3}[A-Z0-9]{1,28}")
+_FR_VAT_SHAPE = re.compile(r"FR[A-Z0-9]{2}[0-9]{9}")
+_ICS_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28}")
 _RUM_SHAPE = re.compile(r"[A-Za-z0-9/\-?:().,'+]+")
 _NUMBER_SEPARATORS = re.compile(r"[\s.\-_]+")
 RUM_LONGEST = 35
