@@ -26,6 +26,9 @@ HEIGHT = 48
 _EMPTY = 0.99
 """Confidence that a zone without ink is empty."""
 
+_WHOLE_LINE = 0.7
+"""From this share of doubtful length on, the whole line is read again: context helps the small network."""
+
 _KEY = re.compile(
     r"\d[.,]\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{5,}|(?:\d{2,4} ){2,}\d|[A-Z]{2}\d{2} ?[A-Z0-9]{4}"
 )
@@ -33,19 +36,11 @@ _KEY = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """What one network made of one cut line."""
+class _Words:
+    """A cut line as words, and who read it."""
 
-    glyphs: list[Glyph]
+    words: list[list[Glyph]]
     reader: str
-
-    @property
-    def text(self) -> str:
-        return "".join(glyph.best for glyph in self.glyphs)
-
-    @property
-    def weakest(self) -> float:
-        return min((glyph.probability for glyph in self.glyphs), default=0.0)
 
 
 class PrintedTextReader:
@@ -68,14 +63,10 @@ class PrintedTextReader:
         Returns: lines top to bottom, left to right; boxes in pixels of `image`; source `ocr`.
         Raises: Misconfigured when weights are missing.
         """
-        places = find_lines(image, dpi)
-        cuts = [cut_line(image, place, height=HEIGHT) for place in places]
         lines = []
-        for place, cut in zip(places, cuts, strict=True):
-            read = _recognise(cut, "tiny")
-            if self._is_doubtful(read):
-                read = _better(read, _recognise(cut, "small"))
-            line = _text_line(read, place, cut)
+        for place in find_lines(image, dpi):
+            cut = cut_line(image, place, height=HEIGHT)
+            line = _text_line(self._read_twice(cut), place)
             if line is not None:
                 lines.append(line)
         height, width = image.shape
@@ -97,13 +88,35 @@ class PrintedTextReader:
         if part is None:
             return Reading("", _EMPTY, zone, _reader(size))
         place = LinePlace((part.center_x, part.center_y), part.width, part.height, 0.0)
-        read = _recognise(cut_line(image, place, height=HEIGHT), size, alphabet=alphabet)
-        characters = _characters(read.glyphs, place)
-        return Reading(read.text.strip(), _product(read.glyphs), zone, read.reader, characters)
+        glyphs = _trimmed(_recognise(cut_line(image, place, height=HEIGHT), size, alphabet=alphabet))
+        text = "".join(glyph.best for glyph in glyphs)
+        return Reading(text, _product(glyphs), zone, _reader(size), _characters(glyphs, place))
 
-    def _is_doubtful(self, read: _Read) -> bool:
-        limit = self._key_doubt if _KEY.search(read.text) else self._doubt
-        return bool(read.glyphs) and read.weakest < limit
+    def _read_twice(self, cut: GrayImage) -> _Words:
+        """Read by the tiny network, and the stretch of doubtful words again by the small one."""
+        tiny = words_of(_recognise(cut, "tiny"), cut)
+        doubtful = self._doubtful(tiny)
+        if not doubtful:
+            return _Words(tiny, _reader("tiny"))
+        first, last = doubtful[0], doubtful[-1]
+        start = (tiny[first - 1][-1].end + tiny[first][0].start) / 2 if first else 0.0
+        end = (tiny[last][-1].end + tiny[last + 1][0].start) / 2 if last + 1 < len(tiny) else 1.0
+        if end - start > _WHOLE_LINE:
+            small = words_of(_recognise(cut, "small"), cut)
+            return _Words(small, _reader("small")) if small else _Words(tiny, _reader("tiny"))
+        length = cut.shape[1]
+        piece = np.ascontiguousarray(cut[:, int(start * length) : max(int(end * length), int(start * length) + 16)])
+        again = [[_within(g, start, end) for g in word] for word in words_of(_recognise(piece, "small"), piece)]
+        return _Words([*tiny[:first], *(again or tiny[first : last + 1]), *tiny[last + 1 :]], _reader("small"))
+
+    def _doubtful(self, words: list[list[Glyph]]) -> list[int]:
+        is_key = bool(_KEY.search(" ".join("".join(glyph.best for glyph in word) for word in words)))
+        found = []
+        for number, word in enumerate(words):
+            matters = is_key and any(glyph.best.isdigit() for glyph in word)
+            if min(glyph.probability for glyph in word) < (self._key_doubt if matters else self._doubt):
+                found.append(number)
+        return found
 
 
 def in_reading_order(lines: Iterable[TextLine]) -> list[TextLine]:
@@ -122,14 +135,14 @@ def _share_a_row(a: Box, b: Box) -> bool:
     return min(a.bottom, b.bottom) - max(a.y, b.y) > 0.5 * min(a.height, b.height)
 
 
-def _recognise(cut: GrayImage, size: Size, *, alphabet: str | None = None) -> _Read:
+def _recognise(cut: GrayImage, size: Size, *, alphabet: str | None = None) -> list[Glyph]:
     session = registry.session(f"ppocr-{size}-rec")
     values = cut.astype(np.float32)[None, None] * np.float32(1 / 255) - np.float32(0.5)
     probabilities: FloatArray = session.run(None, {"x": values})[0][0]
     classes = _classes(size)
     if alphabet is not None:
         probabilities = masked(probabilities, classes, alphabet)
-    return _Read(decode(probabilities, classes), _reader(size))
+    return decode(probabilities, classes)
 
 
 @cache
@@ -142,24 +155,30 @@ def _reader(size: Size) -> str:
     return f"pp-ocrv6-{size} latin"
 
 
-def _better(tiny: _Read, small: _Read) -> _Read:
-    """The small network's reading, unless it saw nothing where the tiny one read something."""
-    return small if small.glyphs else tiny
-
-
-def _text_line(read: _Read, place: LinePlace, cut: GrayImage) -> TextLine | None:
-    words = words_of(read.glyphs, cut)
-    if not words:
+def _text_line(read: _Words, place: LinePlace) -> TextLine | None:
+    if not read.words:
         return None
-    made = tuple(_word(word, place) for word in words)
+    made = tuple(_word(word, place) for word in read.words)
     spaced: list[Glyph] = []
-    for word in words:
+    for word in read.words:
         if spaced:
-            spaced.append(Glyph(((" ", 1.0),), spaced[-1].end, word[0].start))
+            spaced.append(Glyph(((" ", 1.0),), spaced[-1].end, max(spaced[-1].end, word[0].start)))
         spaced.extend(word)
     text = " ".join(word.text for word in made)
-    confidence = _product(glyph for word in words for glyph in word)
+    confidence = _product(glyph for word in read.words for glyph in word)
     return TextLine(text, place.box, confidence, made, _characters(spaced, place), read.reader)
+
+
+def _trimmed(glyphs: list[Glyph]) -> list[Glyph]:
+    """Without spaces at the ends."""
+    inked = [number for number, glyph in enumerate(glyphs) if glyph.best != " "]
+    return glyphs[inked[0] : inked[-1] + 1] if inked else []
+
+
+def _within(glyph: Glyph, start: float, end: float) -> Glyph:
+    """A glyph of a piece of a line, placed on the whole line."""
+    length = end - start
+    return Glyph(glyph.alternatives, start + glyph.start * length, start + glyph.end * length)
 
 
 def _word(glyphs: Sequence[Glyph], place: LinePlace) -> Word:
