@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
@@ -17,6 +19,7 @@ from models.store.migrations import upgrade
 
 BUSY_S = 30
 """How long a writer waits for another one on SQLite."""
+_TURNS: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 WRITES = "depli_writes"
 """Execution option: the transaction takes the write lock of SQLite when it begins."""
 
@@ -40,10 +43,23 @@ def _sqlite(url: str) -> Engine:
         engine = create_engine(url, pool_size=20, max_overflow=60, pool_timeout=BUSY_S)
     else:
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    _TURNS[engine] = threading.Lock()
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "handle_error", _translate, retval=True)
     return engine
+
+
+def take_turn(engine: Engine) -> threading.Lock | None:
+    """Wait for the other writers of this process on SQLite; answers what to release afterwards.
+
+    SQLite's own waiting is polling with growing pauses: under load some writers would wait for seconds.
+    Raises: Unavailable when it takes too long.
+    """
+    turn = _TURNS.get(engine)
+    if turn is not None and not turn.acquire(timeout=BUSY_S):
+        raise Unavailable("The record is busy: nothing was written, try again.")
+    return turn
 
 
 def _postgresql(url: str) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from models import ports
 from models.errors import StaleVersion, Unavailable
 from models.jobs import Job
 from models.store import repositories
-from models.store.engine import WRITES
+from models.store.engine import WRITES, take_turn
 
 
 class SqlUnitOfWork:
@@ -47,6 +48,7 @@ class SqlUnitOfWork:
         self._doorbell = doorbell
         self._read_only = read_only
         self._session: Session | None = None
+        self._turn: threading.Lock | None = None
         self._inserted: list[object] = []
         self._new_jobs: list[Job] = []
 
@@ -57,15 +59,16 @@ class SqlUnitOfWork:
     def __enter__(self) -> Self:
         if self._session is not None:
             raise RuntimeError("this unit of work is open already: one transaction at a time")
+        self._turn = None if self._read_only else take_turn(self._engine)
         session = Session(self._bound(), expire_on_commit=False, autoflush=not self._read_only)
         event.listen(session, "pending_to_persistent", self._remember)
         try:
             session.connection()
-        except PoolTimeout as error:
+        except BaseException as error:
             session.close()
-            raise Unavailable("The record has no free connection: try again.") from error
-        except BaseException:
-            session.close()
+            self._end_turn()
+            if isinstance(error, PoolTimeout):
+                raise Unavailable("The record has no free connection: try again.") from error
             raise
         self._session, self._inserted, self._new_jobs = session, [], []
         self._open_repositories(session)
@@ -94,9 +97,12 @@ class SqlUnitOfWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget()
-        session, self._session = self._open_session(), None
-        session.close()
+        try:
+            self._forget()
+            session, self._session = self._open_session(), None
+            session.close()
+        finally:
+            self._end_turn()
         if isinstance(error, StaleDataError):
             raise StaleVersion("Somebody else changed it first: reload and look again.") from error
 
@@ -124,6 +130,11 @@ class SqlUnitOfWork:
         """Write nothing. What was read stays as it is in memory; read it again before changing it."""
         self._forget()
         self._open_session().rollback()
+
+    def _end_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.release()
 
     def _forget(self) -> None:
         # not `Session.rollback()` alone: that would empty every entity the caller still holds

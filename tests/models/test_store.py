@@ -563,6 +563,27 @@ def test_a_record_locked_for_too_long_is_unavailable(tmp_path: Path, monkeypatch
     engine.dispose()
 
 
+def test_a_record_locked_by_another_process_for_too_long_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.store.engine, "BUSY_S", 0.05)
+    ours, theirs = (open_record(f"sqlite:///{tmp_path / 'locked.sqlite3'}") for _ in range(2))
+    with SqlUnitOfWork(theirs), pytest.raises(Unavailable, match="SQLITE_BUSY"), SqlUnitOfWork(ours):
+        pass
+    with SqlUnitOfWork(ours) as uow:
+        assert uow.users.all() == []
+
+
+def test_writers_of_two_processes_wait_for_each_other(tmp_path: Path) -> None:
+    engines = [open_record(f"sqlite:///{tmp_path / 'shared.sqlite3'}") for _ in range(2)]
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda turn: store(engines[turn % 2], batch()), range(20)))
+
+    with SqlUnitOfWork(engines[0]) as uow:
+        assert [b.number for b in uow.batches.everything()] == list(range(1, 21))
+
+
 def test_a_database_that_does_not_answer_is_unavailable() -> None:
     pytest.importorskip("psycopg")
     with pytest.raises(Unavailable):
