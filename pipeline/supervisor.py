@@ -66,7 +66,7 @@ class _Unit:
     start_at: float = 0.0
     """Not before (back-off)."""
     history: list[int] = field(default_factory=list)
-    """Exit codes, newest last."""
+    """The last hundred exit codes, newest last."""
 
 
 class Supervisor:
@@ -106,7 +106,7 @@ class Supervisor:
 
     @property
     def exits(self) -> list[list[int]]:
-        """Exit codes of each place so far."""
+        """The last exit codes of each place."""
         return [list(unit.history) for unit in self._units]
 
     def run(self) -> int:
@@ -190,7 +190,7 @@ class Supervisor:
         # its child processes must not outlive it
         self._kill_group(process.pid)
         os.close(unit.pipe)
-        unit.history.append(code)
+        unit.history = [*unit.history[-99:], code]
         unit.process, unit.pipe = None, -1
         if self._ending:
             return
