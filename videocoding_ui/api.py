@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
-from models.batch import Document, RESERVATION
+from models.batch import RESERVATION, Document
 from models.definitions import DocumentType, FormDefinition
-from models.errors import StaleVersion, WrongState
+from models.errors import StaleVersion
 from models.jobs import Job
 from models.ports import UnitOfWork
 from videocoding_ui.answering import Answer, Answered, Flag, Outcome, record_answer, record_type, take_back, verify
 from videocoding_ui.desk import Desk
-from videocoding_ui.gate import Coder, NotFound, OnDesk, Tracer
+from videocoding_ui.gate import Coder, NotFound, NotPossible, OnDesk, Tracer
 from videocoding_ui.leasing import count_waiting, lease_view, reserve, reserve_next
 from videocoding_ui.tracing import events_view
 from videocoding_ui.views import View, options_of
@@ -112,7 +112,7 @@ def renew_lease(on: OnDesk, person: Coder, document_id: Identifier, body: FenceB
     def work(uow: UnitOfWork) -> View:
         document = document_or_404(uow, document_id)
         if document.fence != body.fence or document.reserved_by not in (person.id, None):
-            raise WrongState("Ce document est passé à quelqu'un d'autre.")
+            raise NotPossible("Ce document est passé à quelqu'un d'autre.")
         fence = reserve(uow, document, person, now=on.clock.now())
         return {"lease": document.id, "fence": fence, "waiting": count_waiting(uow)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,13 +13,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from models.definitions import FormDefinition
-from models.errors import CaptureError, Route, StaleVersion, Unavailable, UnusableImage
+from models.errors import CaptureError, Route, StaleVersion, Unavailable, WrongState
 from models.ports import Clock, ImageStore, UnitOfWork
 from videocoding_ui import api, batches, coder, home, people, sign_in, supervision, tracing
 from videocoding_ui import images as pictures
 from videocoding_ui.desk import Desk, Follows, FollowsRelease, Health, Intake, Ring
-from videocoding_ui.gate import NotAllowed, NotFound, NotSignedIn, language_of, sign_in_path, signed_in
-from videocoding_ui.language import Languages
+from videocoding_ui.gate import NotAllowed, NotFound, NotPossible, NotSignedIn, language_of, sign_in_path, signed_in
+from videocoding_ui.language import N_, Languages
 from videocoding_ui.protection import Protection
 from videocoding_ui.sessions import Sessions
 from videocoding_ui.settings import UiSettings
@@ -52,7 +53,7 @@ def create_app(
             document that a coder took back: releases still planned for it are to be used again.
         on_recognise: adds the job that recognises a document (again), after a person classified or formed it.
         on_retry: adds the job that tries a release again.
-        forms: by id; their zones give the choices of checkbox groups. Read at each request, so it may be a live mapping.
+        forms: by id; their zones give the choices of checkbox groups. May be a live mapping.
     """
     # API pages of the framework load scripts from elsewhere; they stay off
     app = FastAPI(title="Depli", docs_url=None, redoc_url=None, openapi_url=None)
@@ -92,7 +93,7 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(NotSignedIn)
     def _(request: Request, _error: Exception) -> Response:
         if _wants_json(request):
-            return problem(401, "Vous n'êtes plus connecté.")
+            return problem(401, N_("Vous n'êtes plus connecté."))
         return RedirectResponse(sign_in_path(request), status_code=303)
 
     @app.exception_handler(NotAllowed)
@@ -105,26 +106,28 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(StaleVersion)
     def _(request: Request, _error: Exception) -> Response:
-        return refusal(request, 409, "Quelqu'un d'autre l'a changé entre-temps : rechargez la page et comparez.")
+        return refusal(request, 409, N_("Quelqu'un d'autre l'a changé entre-temps : rechargez la page et comparez."))
 
     @app.exception_handler(CaptureError)
     def _(request: Request, error: Exception) -> Response:
-        assert isinstance(error, CaptureError)
-        status = 422 if isinstance(error, UnusableImage) else 503 if isinstance(error, Unavailable) else 0
-        return refusal(request, status or _STATUS[error.route], str(error))
+        title = str(error)
+        if isinstance(error, WrongState) and not isinstance(error, NotPossible):
+            # the models speak to logs; a person is told what to do
+            title = N_("Ce n'est plus possible dans l'état actuel : rechargez la page et regardez la trace.")
+        return refusal(request, _STATUS[cast(CaptureError, error).route], title)
 
     @app.exception_handler(HTTPException)
     def _(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        words = {404: "Cette page n'existe pas.", 405: "Cette méthode n'est pas permise ici."}
-        return refusal(request, error.status_code, words.get(error.status_code, "La requête est refusée."))
+        status = cast(HTTPException, error).status_code
+        words = {404: N_("Cette page n'existe pas."), 405: N_("Cette méthode n'est pas permise ici.")}
+        return refusal(request, status, words.get(status, N_("La requête est refusée.")))
 
     @app.exception_handler(RequestValidationError)
     def _(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
         # the rejected input itself is never sent back: it may be a value read from paper
-        places = "; ".join(".".join(map(str, each["loc"])) + ": " + each["type"] for each in error.errors()[:5])
-        return refusal(request, 422, "La requête est mal formée.", detail=places)
+        wrong = cast(RequestValidationError, error).errors()
+        places = "; ".join(".".join(map(str, each["loc"])) + ": " + each["type"] for each in wrong[:5])
+        return refusal(request, 422, N_("La requête est mal formée."), detail=places)
 
 
 def refusal(request: Request, status: int, title: str, *, detail: str = "") -> Response:

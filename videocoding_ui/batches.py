@@ -11,11 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from models.batch import Batch, BatchState, Document, Page, PageState
-from models.errors import UnusableImage, WrongState
+from models.errors import UnusableImage
 from models.jobs import Job
 from models.ports import UnitOfWork
 from videocoding_ui.desk import Desk, UploadedFile
-from videocoding_ui.gate import Form, NotFound, OnDesk, Operator, Person, text_of
+from videocoding_ui.gate import Form, NotFound, NotPossible, OnDesk, Operator, Person, text_of
 from videocoding_ui.templating import page
 from videocoding_ui.texts import batch_texts
 from videocoding_ui.views import View, batch_view, document_view, page_view
@@ -138,7 +138,7 @@ def set_aside(on: OnDesk, person: Operator, batch_id: str, page_id: str) -> Resp
         home = uow.documents.get(target.document_id) if target.document_id else None
         others = [each for each in uow.pages.of_document(home.id) if each.id != target.id] if home else []
         if home is not None and not others:
-            raise WrongState(person.language("C'est la seule page du document : rejetez plutôt le document."))
+            raise NotPossible("C'est la seule page du document : rejetez plutôt le document.")
         _journal(uow, "page_set_aside", target, person, now)
         target.set_aside("operator")
         return _again(uow, on, home, others)
@@ -153,7 +153,7 @@ def restore(on: OnDesk, person: Operator, batch_id: str, page_id: str) -> Respon
     def work(uow: UnitOfWork, now: datetime) -> list[Job]:
         target = _page(uow, batch_id, page_id)
         if target.state is not PageState.SET_ASIDE:
-            raise WrongState(person.language("Cette page n'est pas écartée."))
+            raise NotPossible("Cette page n'est pas écartée.")
         batch = _batch(uow, batch_id)
         if batch.state in (BatchState.DONE, BatchState.IN_WORK):
             batch.reopen()

@@ -37,8 +37,8 @@ def understood(
     known = kind(value_type)
     parsed = known.parse(text)
     if parsed is None:
-        raise NotUnderstood(f"{value_type}.format")
-    return parsed, tuple(known.check(parsed))
+        raise NotUnderstood(known.refusal(text))
+    return parsed, known.check(parsed)
 
 
 def _flag(value: str | bool | list[str] | None) -> bool:
@@ -72,7 +72,11 @@ def shown(value_type: str, value: Value) -> str:
         return ", ".join(value)
     if value_type in ("choice", "choices"):
         return value
-    return kind(value_type).format_fr(value)
+    try:
+        return kind(value_type).format_fr(value)
+    except (ValueError, ArithmeticError):
+        # what is not canonical is shown as it is kept
+        return value
 
 
 def masked(value_type: str, text: str) -> str:

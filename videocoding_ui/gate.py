@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
+from models.errors import WrongState
 from models.verification import Role
 from videocoding_ui.desk import Desk, desk
 from videocoding_ui.language import Language
@@ -29,6 +30,10 @@ class NotAllowed(Exception):
 
 class NotFound(Exception):
     """No such thing, or none that this person may know of: 404."""
+
+
+class NotPossible(WrongState):
+    """The state does not allow it, said in words for the person who asked: 409."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Languages:
 
     def choose(self, wanted: str | None, accepted: str = "") -> Language:
         """The language asked for, else the browser's English when it does not want French, else French."""
-        if wanted in self._by_code:
+        if wanted is not None and wanted in self._by_code:
             return self._by_code[wanted]
         for part in accepted.lower().split(","):
             code = part.split(";")[0].strip()[:2]

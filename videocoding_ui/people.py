@@ -7,11 +7,10 @@ import re
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from models.errors import WrongState
 from models.ports import UnitOfWork
 from models.verification import Role, User
 from videocoding_ui.desk import Desk
-from videocoding_ui.gate import Admin, Form, NotFound, OnDesk, Person, text_of
+from videocoding_ui.gate import Admin, Form, NotFound, NotPossible, OnDesk, Person, text_of
 from videocoding_ui.passwords import LONGEST, SHORTEST, hash_password
 from videocoding_ui.templating import page
 from videocoding_ui.views import ROLE_WORDS
@@ -54,7 +53,7 @@ def switch(on: OnDesk, person: Admin, user_id: str) -> Response:
     with on.uow() as uow:
         user = _user(uow, user_id)
         if user.id == person.id:
-            raise WrongState(person.language("On ne se désactive pas soi-même."))
+            raise NotPossible("On ne se désactive pas soi-même.")
         user.active = not user.active
         user.session_epoch += 1
         user.failed_sign_ins, user.locked_until = 0, None

@@ -1,4 +1,4 @@
-"""What a coder is shown for a field: proposed or blind, which characters are doubtful, which other values are possible."""
+"""What a coder is shown for a field: proposed or blind, and which characters are doubtful."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from enum import StrEnum
 
 from models.batch import Field
 from models.text import Character
+from models.values.kinds import kind
 
-CHECK_DIGIT_TYPES = frozenset({"iban", "siret", "vat_id", "ics"})
-"""A wrong character in these is nearly always noticed by arithmetic."""
-MARK_TYPES = frozenset({"choice", "choices", "flag"})
+MARK_TYPES = frozenset({"choice", "choices", "flag", "document_kind"})
 """Answered with a key from a short list: seen at a glance on the paper, so always proposed."""
 
 
@@ -29,7 +28,8 @@ def entry_mode(field: Field, *, propose_from: float) -> EntryMode:
     machine = field.machine
     if machine.value is None or machine.confidence is None or machine.confidence < propose_from:
         return EntryMode.BLIND
-    if field.critical and field.value_type not in CHECK_DIGIT_TYPES | MARK_TYPES:
+    guarded = field.value_type in MARK_TYPES or kind(field.value_type).has_check_digit
+    if field.critical and not guarded:
         return EntryMode.BLIND
     return EntryMode.CONFIRM
 
@@ -46,10 +46,10 @@ def doubtful_places(shown: str, characters: Sequence[Character], *, below: float
     kept = [(best, p) for best, p in read if best.isalnum()]
     right = [best.upper() for best, _ in kept]
     doubtful: list[int] = []
-    for kind, a0, a1, b0, b1 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        if kind == "equal":
+    for change, a0, a1, b0, b1 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if change == "equal":
             pairs = zip(range(a0, a1), range(b0, b1), strict=True)
             doubtful.extend(letters[a][0] for a, b in pairs if kept[b][1] < below)
-        elif kind == "replace" and a1 - a0 == b1 - b0:
+        elif change == "replace" and a1 - a0 == b1 - b0:
             doubtful.extend(letters[a][0] for a in range(a0, a1))
     return sorted(doubtful)

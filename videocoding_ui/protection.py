@@ -1,4 +1,4 @@
-"""What stands between the network and the routes: headers on every response, cross-site writes and oversized bodies refused."""
+"""Between the network and the routes: headers on every response; cross-site writes and oversized bodies are refused."""
 
 from __future__ import annotations
 

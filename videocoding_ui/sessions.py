@@ -1,4 +1,4 @@
-"""Sessions: a signed cookie that names the user and the epoch; signing out moves the epoch and so kills every older cookie."""
+"""Sessions: a signed cookie that names the user and the epoch; signing out moves the epoch and kills older cookies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Sessions:
     """Makes and reads session cookies and their CSRF tokens."""
 
     def __init__(self, *, secret_key: str, hours: float, secure: bool, clock: Clock) -> None:
-        self._serializer = URLSafeSerializer(secret_key, salt="session", signer_kwargs={"digest_method": hashlib.sha256})
+        self._serializer = URLSafeSerializer(
+            secret_key, salt="session", signer_kwargs={"digest_method": hashlib.sha256}
+        )
         self._csrf_key = hashlib.sha256(b"csrf\0" + secret_key.encode()).digest()
         self._life = timedelta(hours=hours)
         self._clock = clock

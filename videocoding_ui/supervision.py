@@ -1,4 +1,4 @@
-"""Supervision: queues, the oldest waiting, what passed without a person, keyings an hour, what is held or quarantined."""
+"""Supervision: queues, the oldest waiting, what passed without a person, keyings an hour, what is held."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ def _numbers(on: Desk, person: Person) -> View:
             "keyed": say.number(keyed),
             "people": people,
             "rescans": [page_view(each, say) for each in uow.pages.to_rescan(_LISTED)],
-            "quarantined": [
-                document_view(each, say, batch=uow.batches.get(each.batch_id)) for each in quarantined
-            ],
+            "quarantined": [document_view(each, say, batch=uow.batches.get(each.batch_id)) for each in quarantined],
             "held": [
                 {
                     "document_id": each.document_id,

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from models.verification import Role
 from videocoding_ui.gate import Person
 from videocoding_ui.keymap import key_map
-from videocoding_ui.language import Language, N_
+from videocoding_ui.language import N_, Language
 from videocoding_ui.views import ROLE_WORDS
 
 HERE = Path(__file__).parent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from videocoding_ui.language import Language, N_
+from models.values.sentences import SENTENCES
+from videocoding_ui.language import N_, Language
 
 EVENT_WORDS: Mapping[str, str] = {
     "batch_received": N_("Lot reçu"),
@@ -53,7 +54,9 @@ _CODER: Mapping[str, str] = {
     "lostTitle": N_("Document passé à quelqu'un d'autre"),
     "lostText": N_("Votre réservation a expiré. Vos réponses sont gardées dans la trace. Entrée pour continuer."),
     "signedOutTitle": N_("Session fermée"),
-    "signedOutText": N_("Vous n'êtes plus connecté. Reconnectez-vous : vos {count} réponses non envoyées partiront ensuite."),
+    "signedOutText": N_(
+        "Vous n'êtes plus connecté. Reconnectez-vous : vos {count} réponses non envoyées partiront ensuite."
+    ),
     "signIn": N_("Se connecter"),
     "forbiddenTitle": N_("Accès refusé"),
     "forbiddenText": N_("Cette page a expiré ou votre rôle a changé. Rechargez-la ; vos réponses sont gardées."),
@@ -71,7 +74,7 @@ _CODER: Mapping[str, str] = {
     "confirm": N_("à confirmer"),
     "critical": N_("champ sensible"),
     "waiting": N_("{count} documents en attente"),
-    "forceHint": N_("Ctrl+Entrée pour valider quand même"),
+    "forceHint": N_("Ctrl+Entrée pour valider quand même."),
     "mustType": N_("Saisissez une valeur, F9 si rien n'est écrit, F4 si c'est illisible."),
     "mustChoose": N_("Choisissez avec un chiffre."),
     "refused": N_("Le serveur n'a pas pu enregistrer ce champ : à revoir."),
@@ -99,6 +102,7 @@ _CODER: Mapping[str, str] = {
     "empty": N_("vide"),
     "page": N_("Page {page}/{pages}"),
     "checkOk": N_("contrôle bon"),
+    "checkFailed": N_("Un contrôle échoue."),
 }
 
 _HINTS: Mapping[str, str] = {
@@ -118,16 +122,6 @@ _HINTS: Mapping[str, str] = {
     "currency": N_("3 lettres, par exemple EUR"),
 }
 
-_CHECKS: Mapping[str, str] = {
-    "format": N_("ce n'est pas la forme attendue"),
-    "check_digits": N_("la clé de contrôle est fausse"),
-    "length": N_("la longueur ne convient pas"),
-    "country": N_("pays inconnu"),
-    "unknown": N_("valeur inconnue"),
-    "range": N_("valeur hors des limites"),
-    "other": N_("contrôle en échec"),
-}
-
 _BATCH: Mapping[str, str] = {
     "sending": N_("Envoi : {percent} %"),
     "sent": N_("Reçu. Ouverture du lot…"),
@@ -144,7 +138,7 @@ def coder_texts(say: Language) -> dict[str, object]:
     return {
         **{key: say(text) for key, text in _CODER.items()},
         "hints": {key: say(text) for key, text in _HINTS.items()},
-        "checks": {key: say(text) for key, text in _CHECKS.items()},
+        "sentences": {code: say(text) for code, text in SENTENCES.items()},
     }
 
 

@@ -9,14 +9,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from models.batch import Document, DocumentState, FieldState
-from models.errors import WrongState
 from models.journal import JournalEntry
 from models.ports import UnitOfWork
 from models.releases import Release, ReleaseState
 from models.verification import Role
 from videocoding_ui.entered import masked, shown
-from videocoding_ui.gate import Form, NotFound, OnDesk, Person, Supervisor, Tracer, text_of
-from videocoding_ui.language import Language, N_
+from videocoding_ui.gate import Form, NotFound, NotPossible, OnDesk, Person, Supervisor, Tracer, text_of
+from videocoding_ui.language import N_, Language
 from videocoding_ui.templating import page
 from videocoding_ui.texts import EVENT_WORDS
 from videocoding_ui.views import (
@@ -95,8 +94,7 @@ def document_page(request: Request, on: OnDesk, person: Tracer, document_id: str
                 DocumentState.VERIFIED,
                 DocumentState.QUARANTINED,
             ),
-            "may_reopen": document.state
-            in (DocumentState.VERIFIED, DocumentState.REJECTED, DocumentState.QUARANTINED),
+            "may_reopen": document.state in (DocumentState.VERIFIED, DocumentState.REJECTED, DocumentState.QUARANTINED),
             "supervises": person.may(Role.SUPERVISOR),
         }
         uow.commit()
@@ -124,7 +122,7 @@ def reopen(on: OnDesk, person: Supervisor, form: Form, document_id: str) -> Resp
     with on.uow() as uow:
         document = get_document(uow, document_id)
         if any(each.state is not ReleaseState.PLANNED for each in uow.releases.of_document(document.id)):
-            raise WrongState(person.language("Une remise est déjà partie : le document ne se rouvre plus."))
+            raise NotPossible("Une remise est déjà partie : le document ne se rouvre plus.")
         document.reopen()
         again = 0
         for field in uow.fields.of_document(document.id):

@@ -16,7 +16,7 @@ from models.releases import ReleaseState
 from models.text import Character
 from models.verification import KeyingAction, Role
 from videocoding_ui.entered import masked, shown
-from videocoding_ui.language import Language, N_
+from videocoding_ui.language import N_, Language
 from videocoding_ui.proposing import MARK_TYPES, EntryMode, doubtful_places, entry_mode
 
 View = dict[str, Any]
@@ -203,7 +203,7 @@ def task_view(
     }
     if mode is EntryMode.CONFIRM:
         text = shown(field.value_type, field.machine.value)
-        view["value"] = field.machine.value if field.value_type in MARK_TYPES | {"document_kind"} else text
+        view["value"] = field.machine.value if field.value_type in MARK_TYPES else text
         view["doubts"] = doubtful_places(text, field.machine.characters, below=doubt_below)
         view["failed"] = list(field.machine.failed_rules)
         view["candidates"] = _candidates(field, text)

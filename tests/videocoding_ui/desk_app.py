@@ -48,9 +48,7 @@ class DeskApp:
 
 def job(step: Step, subject: str, batch_id: str, now: datetime, input_hash: str) -> Job:
     """A due job."""
-    return Job(
-        step=step, subject_id=subject, input_hash=input_hash, batch_id=batch_id, created_at=now, not_before=now
-    )
+    return Job(step=step, subject_id=subject, input_hash=input_hash, batch_id=batch_id, created_at=now, not_before=now)
 
 
 def make_desk(

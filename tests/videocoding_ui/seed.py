@@ -1,6 +1,6 @@
-"""A small record with drawn pages for the screens: forms filled with a drawn pen, an invoice, and every state a document can be in.
+"""A small record with drawn pages: forms filled with a drawn pen, an invoice, a document in every state.
 
-Used by the tests and to take pictures of the screens: `python -m tests...` is not needed, `seed(...)` is called directly.
+Used by the tests and to take pictures of the screens.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from videocoding_ui import hash_password
 
 DPI = 150
 PASSWORD = "correct horse battery"
-XSS = "<img src=x onerror=\"window.__xss=1\"><script>window.__xss=1</script>"
+XSS = '<img src=x onerror="window.__xss=1"><script>window.__xss=1</script>'
 FORMS_FOLDER = Path(__file__).parents[2] / "pipeline" / "forms"
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
@@ -98,7 +98,14 @@ class Pen:
         size = int(max(cell.width, cell.height) * 2)
         patch = np.full((size, size), 255, np.uint8)
         cv2.putText(
-            patch, letter, ((size - width) // 2, (size + height) // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, 30, 2, cv2.LINE_AA
+            patch,
+            letter,
+            ((size - width) // 2, (size + height) // 2),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            scale,
+            30,
+            2,
+            cv2.LINE_AA,
         )
         shear = self.chance.uniform(-0.25, 0.12)
         turn = cv2.getRotationMatrix2D((size / 2, size / 2), self.chance.uniform(-7, 7), 1.0)
@@ -149,9 +156,7 @@ def png(image: GrayImage) -> bytes:
 def snippet_of(page: GrayImage, box: Box) -> bytes:
     """The cut-out of a field: 30 % more around it, at least 96 pixels high."""
     grown = box.grown(max(2.0, box.height * 0.3)).scaled(DPI / 25.4)
-    cut = page[
-        max(0, int(grown.y)) : int(grown.bottom), max(0, int(grown.x)) : int(grown.right)
-    ]
+    cut = page[max(0, int(grown.y)) : int(grown.bottom), max(0, int(grown.x)) : int(grown.right)]
     factor = max(1.0, 96 / max(1, cut.shape[0]))
     return png(cv2.resize(cut, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC))
 
@@ -334,7 +339,9 @@ class Seeder:
         }
         boxes = {name: Box(90, 30 + 14 * row, 90, 8) for row, name in enumerate(rows)}
         for name, written in rows.items():
-            Pen(image, 1).line(field_definition(name).label_fr, Box(15, boxes[name].y, 70, 7), font=cv2.FONT_HERSHEY_DUPLEX)
+            Pen(image, 1).line(
+                field_definition(name).label_fr, Box(15, boxes[name].y, 70, 7), font=cv2.FONT_HERSHEY_DUPLEX
+            )
             Pen(image, 1).line(written.text[:26], boxes[name], font=cv2.FONT_HERSHEY_DUPLEX)
         page = self.page(image, document)
         for position, (name, written) in enumerate(rows.items()):
@@ -342,9 +349,7 @@ class Seeder:
         return document
 
 
-def _write(
-    pen: Pen, kind: ZoneKind, box: Box, cells: tuple[Box, ...], value: str | None, written: Wrote
-) -> None:
+def _write(pen: Pen, kind: ZoneKind, box: Box, cells: tuple[Box, ...], value: str | None, written: Wrote) -> None:
     if kind is ZoneKind.COMB:
         for letter, cell in zip(written.text, cells, strict=False):
             if letter != " ":
@@ -375,11 +380,13 @@ def add_users(uow: UnitOfWork) -> dict[str, str]:
 
 
 def seed(open_uow: Callable[[], UnitOfWork], images: ImageStore, *, mandates: int = 1, others: bool = True) -> Seeded:
-    """Fill an empty record: users, a batch with documents to key (mandates first) and, if asked, one in each other state."""
+    """Fill an empty record: users, a batch with documents to key and, if asked, one in each other state."""
     with open_uow() as uow:
         users = add_users(uow)
         batch = Batch(
-            shown_name=f"courrier {XSS if others else 'du matin'}.pdf", source="upload", received_at=NOW - timedelta(hours=2)
+            shown_name=f"courrier {XSS if others else 'du matin'}.pdf",
+            source="upload",
+            received_at=NOW - timedelta(hours=2),
         )
         uow.batches.add(batch)
         original = images.save(b"%PDF-1.4 as it came", suffix="pdf")
@@ -389,13 +396,13 @@ def seed(open_uow: Callable[[], UnitOfWork], images: ImageStore, *, mandates: in
         uow.masters.add(master)
         master.record_opened(kind="pdf", pages=9, repaired=False)
         batch.record_opened()
-        uow.journal.append("batch_received", at=NOW - timedelta(hours=2), subject=f"batch:{batch.id}", batch_id=batch.id)
+        uow.journal.append(
+            "batch_received", at=NOW - timedelta(hours=2), subject=f"batch:{batch.id}", batch_id=batch.id
+        )
         done = Seeded(users=users, batch=batch.id, master=master.id)
         seeder = Seeder(uow, images, batch, master)
         for number in range(mandates):
-            document = seeder.form(
-                "sepa-mandate-a", MANDATE, age=timedelta(minutes=90 - number), seed=number + 1
-            )
+            document = seeder.form("sepa-mandate-a", MANDATE, age=timedelta(minutes=90 - number), seed=number + 1)
             done.documents[f"mandate{number}"] = document.id
         done.documents["t_card"] = seeder.form("tcard-a", T_CARD, age=timedelta(minutes=40), seed=9).id
         if others:
@@ -415,7 +422,9 @@ def _other_states(uow: UnitOfWork, images: ImageStore, seeder: Seeder, done: See
     quarantined.quarantine("Trois échecs : crashed")
     done.documents["quarantined"] = quarantined.id
     for word in ("held", "released"):
-        document = seeder.form("tcard-a", {"meter_index": Wrote("00731", "00731", 0.99, accepted=True)}, age=timedelta(minutes=80), seed=5)
+        document = seeder.form(
+            "tcard-a", {"meter_index": Wrote("00731", "00731", 0.99, accepted=True)}, age=timedelta(minutes=80), seed=5
+        )
         document.record_verified(uow.fields.of_document(document.id), now=NOW - timedelta(minutes=70))
         document.straight_through = True
         done.documents[word] = document.id
@@ -441,5 +450,3 @@ def _other_states(uow: UnitOfWork, images: ImageStore, seeder: Seeder, done: See
     rejected.reject(Route.RESCAN, "Image trop floue pour être lue.")
     rescanned = seeder.page(blank("tcard-b"), unsure, 1)
     rescanned.rescan, rescanned.reason = True, "flou"
-
-

@@ -1,6 +1,6 @@
 // The coder's screen. On Enter the next field is painted first; everything else comes after the paint.
 
-import { COMMA_TYPES, DIGIT_TYPES, UPPER_TYPES, hasCheck, judge } from './checks.js';
+import { COMMA_TYPES, DIGIT_TYPES, UPPER_TYPES, isTelling, judge } from './checks.js';
 import { PageView, SnippetView } from './imageview.js';
 import { Keys, digitOf } from './keys.js';
 import { Outbox, Queue, Refused, call } from './queue.js';
@@ -18,7 +18,7 @@ const by = (id) => document.getElementById(id);
 const ui = Object.fromEntries(
   [
     'desk', 'batch', 'kind', 'count', 'waiting', 'fields', 'label', 'mode', 'critical', 'snippet', 'snippet-frame',
-    'snippet-note', 'entry-frame', 'marks', 'entry', 'choices', 'check', 'expected', 'candidates', 'status', 'paper', 'page',
+    'snippet-note', 'entry-frame', 'marks', 'entry', 'choices', 'check', 'expected', 'candidates', 'recent', 'status', 'paper', 'page',
     'page-number', 'page-zoom', 'overlay', 'overlay-title', 'overlay-text', 'overlay-body', 'overlay-link',
   ].map((id) => [id, by(id)]),
 );
@@ -88,6 +88,7 @@ function paint(item) {
     return;
   }
   ui.entry.value = item.draft ?? task.value ?? '';
+  fitEntry();
   paintMarks();
   paintCheck();
   ui.entry.focus({ preventScroll: true });
@@ -117,6 +118,7 @@ function around(item) {
   ui.critical.hidden = !task?.critical;
   ui.critical.textContent = texts.critical;
   paintSteps(item);
+  paintRecent();
   paintHints(item);
   paintNote(item);
   describeSnippet(item);
@@ -137,11 +139,38 @@ function paintSteps(item) {
   );
 }
 
+// What was answered last, the latest first: what PageUp would take back.
+function paintRecent() {
+  ui.recent.replaceChildren(
+    ...queue.done
+      .filter((item) => item.uuid)
+      .slice(-6)
+      .reverse()
+      .map((item) => {
+        const line = document.createElement('li');
+        const [label, value] = [document.createElement('span'), document.createElement('span')];
+        label.textContent = item.task.label;
+        value.textContent = item.previous.flag ? texts[item.previous.flag] : answerWords(item);
+        if (item.previous.flag) line.dataset.flag = item.previous.flag;
+        line.append(label, value);
+        return line;
+      }),
+  );
+}
+
+function answerWords(item) {
+  const { value } = item.previous;
+  if (!isMark(item)) return value;
+  const words = choicesOf(item).filter((choice) => [value].flat().includes(choice.value));
+  return words.map((choice) => choice.label).join(', ') || texts.empty;
+}
+
 function paintHints(item) {
   const task = item.task;
   if (!task || isMark(item)) return;
   const hint = texts.hints[task.type];
-  ui.expected.textContent = hint ? `${texts.expected} : ${hint}` : '';
+  const rules = (task.failed || []).filter((code) => !code.startsWith(`${task.type}.`)).map(sentence);
+  ui.expected.textContent = [...rules, hint ? `${texts.expected} : ${hint}` : ''].filter(Boolean).join(' · ');
   const options = task.candidates || [];
   ui.candidates.hidden = !options.length;
   if (!options.length) return;
@@ -205,6 +234,13 @@ function doubts() {
     .filter((place) => place >= 0);
 }
 
+// A long value is written smaller, so that all of it is seen at once; widths of a character in px at each size.
+function fitEntry() {
+  const length = ui.entry.value.length + 1;
+  const step = [16.9, 13.3].findIndex((width) => length * width <= snippetView.width);
+  ui['entry-frame'].dataset.long = step < 0 ? '2' : String(step);
+}
+
 function paintMarks() {
   const text = ui.entry.value;
   const places = new Set(doubts());
@@ -226,22 +262,32 @@ function paintMarks() {
   ui.marks.replaceChildren(...spans);
 }
 
+// The verdict on what is typed; the server's own refusal of this very text counts first.
+function verdictOn(item) {
+  const refused = item.refused;
+  if (refused && refused.text === ui.entry.value) return { level: refused.level, code: refused.code };
+  return judge(item.task.type, ui.entry.value);
+}
+
 function paintCheck(extra = '') {
   const item = state.shown;
-  const verdict = judge(item.task.type, ui.entry.value);
+  const verdict = verdictOn(item);
   const words = {
     none: '',
-    ok: hasCheck(item.task.type) ? `✓ ${texts.checkOk}` : '',
-    check: `✗ ${texts.checks[verdict.code] || texts.checks.other}`,
-    format: `✗ ${texts.checks[verdict.code] || texts.checks.format}`,
+    ok: isTelling(item.task.type) ? `✓ ${texts.checkOk}` : '',
+    check: `✗ ${sentence(verdict.code)}`,
+    format: `✗ ${sentence(verdict.code)}`,
   }[verdict.level];
-  ui.check.textContent = extra ? (words && verdict.level !== 'ok' ? `${words} · ${extra}` : extra) : words;
+  ui.check.textContent = extra ? (words && verdict.level !== 'ok' ? `${words} ${extra}` : extra) : words;
   ui.check.dataset.level = extra && verdict.level === 'ok' ? 'check' : verdict.level;
   ui.entry.setAttribute('aria-invalid', verdict.level === 'check' || verdict.level === 'format');
   return verdict;
 }
 
+const sentence = (code) => texts.sentences[code] || texts.checkFailed;
+
 ui.entry.addEventListener('input', () => {
+  fitEntry();
   paintMarks();
   paintCheck();
 });
@@ -455,6 +501,9 @@ outbox.addEventListener('settled', ({ detail: { answer: sent, verdict } }) => {
   if (verdict.outcome === 'invalid') {
     const item = queue.done.find((each) => each.uuid === sent.uuid);
     if (item) {
+      const [code = ''] = verdict.problems;
+      const level = /\.(format|ambiguous|impossible)$/.test(code) ? 'format' : 'check';
+      item.refused = { text: sent.value, code, level };
       keepDraft();
       queue.putBack(item, null);
       show(queue.current);
@@ -487,6 +536,7 @@ queue.addEventListener('filled', () => {
   if (queue.current && (!state.shown || state.overlay === 'empty' || state.overlay === 'loading')) show(queue.current);
   else if (!queue.current) showNothing();
   if (!outbox.size) status.stand('');
+  if (status.element.textContent === texts.loading) status.news(texts.ready);
 });
 queue.addEventListener('failed', ({ detail }) => trouble(detail));
 queue.addEventListener('picture', ({ detail: { item } }) => {

@@ -35,7 +35,7 @@ export class SnippetView {
     this.height = this.frame.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
   }
 
-  // Left edge of the picture is the left edge of the input. Never larger than the frame: it does not scroll.
+  // Left edge of the picture is the left edge of the input, and it stands right above it. Never larger than the frame: it does not scroll.
   draw(bitmap) {
     const ratio = fit(this.canvas, this.width, this.height);
     const context = this.canvas.getContext('2d', { alpha: true });
@@ -45,7 +45,7 @@ export class SnippetView {
     const width = bitmap.width * scale * ratio;
     const height = bitmap.height * scale * ratio;
     context.imageSmoothingQuality = 'high';
-    context.drawImage(bitmap, 0, (this.canvas.height - height) / 2, width, height);
+    context.drawImage(bitmap, 0, this.canvas.height - height, width, height);
   }
 }
 
