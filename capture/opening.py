@@ -1,7 +1,7 @@
 """Opening untrusted files. Runs only in the sandbox's child (`capture.sandbox`), under its limits.
 
-PDFium opens PDFs first, poppler (pdf2image) second; Pillow opens pictures first, OpenCV second. Whatever needed the second one, or
-a repair, is marked.
+PDFium opens PDFs first, poppler (pdf2image) second; Pillow opens pictures first, OpenCV second. Whatever needed the
+second one, or a repair, is marked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every untrusted file is opened in a child process with limits; here is its parent.
 
-The child is forked from a forkserver (about 20 ms), limits its own memory, CPU, files and rights, and answers on a pipe. When it
-dies or takes too long, only that file is refused, with a code of `models.errors.REFUSALS`.
+The child is forked from a forkserver (about 20 ms), limits its own memory, CPU, files and rights, and answers on a
+pipe. When it dies or takes too long, only that file is refused, with a code of `models.errors.REFUSALS`.
 """
 
 from __future__ import annotations

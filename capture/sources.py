@@ -1,4 +1,4 @@
-"""What is known of an untrusted file once a sandboxed child has looked at it. Plain values: they cross a process border."""
+"""What is known of an untrusted file once a sandboxed child looked at it. Plain values: they cross a process border."""
 
 from __future__ import annotations
 
