@@ -1,1 +1,4 @@
-"""Rendering and delivery of verified documents: GED, accounting, Chorus Pro."""
+"""Verified documents for the systems that act on them: archive (GED), accounting, meters, mandates, Chorus Pro.
+
+Each exporter renders purely and delivers through one adapter; the same key twice is one delivery.
+"""
