@@ -1,0 +1,322 @@
+"""A supplier's invoice is told from the other letters that carry amounts, and its pages say where they belong."""
+
+from __future__ import annotations
+
+import pytest
+
+from classifiers.page_types import page_clues, page_types
+from models.definitions import DocumentType
+from models.geometry import Box
+from models.text import PageText, TextLine, Word
+
+INVOICE = DocumentType.SUPPLIER_INVOICE
+
+
+def page(text: str) -> PageText:
+    """A page from lines of text, one under the other; `#` before a line prints it large, `|` parts columns."""
+    lines: list[TextLine] = []
+    rows = [row.strip() for row in text.splitlines() if row.strip()]
+    step = min(60.0, 2200 / max(1, len(rows)))
+    for number, row in enumerate(rows):
+        height = 50.0 if row.startswith("#") else 30.0
+        for column, cell in enumerate(row.lstrip("#").split("|")):
+            if cell.strip():
+                lines.append(_line(cell.strip(), 120 + 420 * column, 80 + step * number, height))
+    return PageText(tuple(lines), 1654, 2339, 200, "ocr")
+
+
+def _line(text: str, x: float, y: float, height: float) -> TextLine:
+    words, at = [], x
+    for word in text.split():
+        words.append(Word(word, Box(at, y, 0.5 * height * len(word), height), 0.99))
+        at += 0.5 * height * (len(word) + 1)
+    return TextLine(text, Box.around(word.box for word in words), 0.99, tuple(words))
+
+
+POSITIVE = {
+    "french": """
+        Plomberie Vasseur SARL
+        12 rue des Forges 25300 PONTARLIER
+        #FACTURE N° 2026-0412
+        Date : 04/11/2026 | Commune de Doubs
+        Désignation | Qté | PU HT | Montant HT
+        Remplacement vanne | 2 | 154,00 | 308,00
+        Main d'oeuvre | 4 | 52,00 | 208,00
+        Total HT | 516,00
+        TVA 20 % | 103,20
+        Total TTC | 619,20
+        Échéance : 04/12/2026
+        Pénalités de retard : trois fois le taux d'intérêt légal. Indemnité forfaitaire de recouvrement : 40 €
+        SIRET 732 829 320 00074 - TVA FR44732829320""",
+    "without a title": """
+        Orange Business | Page 1/2
+        Facture n° 4471208553 du 12.10.2026
+        Compte client : 998 221
+        Abonnements | 84,00 €
+        Communications | 12,45 €
+        Total hors taxes | 96,45 €
+        TVA à 20,00 % | 19,29 €
+        Montant TTC | 115,74 €
+        Prélèvement le 02.11.2026""",
+    "credit note": """
+        Bureau Vallée
+        #AVOIR N° AV-2026-118
+        Date 12/11/2026
+        sur facture FC-2231
+        Désignation | Quantité | Prix unitaire | Total
+        Retour ramettes A4 | 10 | 4,20 | -42,00
+        Total HT | -42,00
+        TVA 20% | -8,40
+        Net à votre crédit TTC | -50,40""",
+    "with a cover letter's phrases": """
+        Cabinet Roux, géomètre-expert
+        Objet : bornage du chemin des Vignes, notre devis n° D-112
+        Madame, Monsieur,
+        Note d'honoraires n° 2026/77
+        Honoraires de bornage | 1 850,00 €
+        Total HT | 1 850,00 €
+        TVA 20 % | 370,00 €
+        Net à payer TTC | 2 220,00 €
+        À régler avant le 15/12/2026. IBAN FR76 3000 1007 9412 3456 7890 185
+        Veuillez agréer, Madame, Monsieur, nos salutations distinguées.""",
+    "german": """
+        Stadtwerke Kehl GmbH
+        #Rechnung
+        Rechnungsnummer 88213 | Rechnungsdatum 03.11.2026
+        Menge | Beschreibung | Einzelpreis | Betrag
+        2 | Wasserzähler DN20 | 48,00 | 96,00
+        Nettobetrag | 96,00
+        MwSt. 19 % | 18,24
+        Gesamtbetrag | 114,24 EUR
+        Zahlbar bis 03.12.2026""",
+    "english": """
+        Hydrotools Ltd
+        #INVOICE
+        Invoice number HT-5512 | Date 3 November 2026
+        Description | Qty | Unit price | Amount
+        Flow sensor | 3 | 120.00 | 360.00
+        Subtotal | 360.00
+        VAT 20% | 72.00
+        Amount due | 432.00 GBP
+        Payment terms: 30 days""",
+}
+
+NEGATIVE = {
+    "reminder": """
+        Plomberie Vasseur SARL
+        Objet : relance facture impayée
+        Madame, Monsieur,
+        Sauf erreur ou omission de notre part, la facture ci-dessous demeure impayée à ce jour :
+        N° facture | Date | Échéance | Montant TTC
+        2026-0211 | 04/06/2026 | 04/07/2026 | 619,20
+        Nous vous remercions de régler la somme de 619,20 € TTC par virement, IBAN FR76 3000 1007 9412 3456 7890 185.
+        Veuillez agréer, Madame, Monsieur, nos salutations distinguées.""",
+    "reminder with a title": """
+        Bureau Plus
+        #RAPPEL N° 2
+        Facture n° FC-260112 du 12/03/2026 | 402,50 €
+        Facture n° FC-260145 du 12/04/2026 | 118,00 €
+        Total à payer | 520,50 €
+        Échéance dépassée. Pénalités de retard applicables. SIRET 732 829 320 00074""",
+    "quote": """
+        Menuiserie Dupraz SARL
+        #DEVIS N° D2026-88
+        Date : 04/11/2026
+        Désignation | Qté | Prix unitaire HT | Montant HT
+        Porte coupe-feu | 2 | 840,00 | 1 680,00
+        Total HT | 1 680,00
+        TVA 20 % | 336,00
+        Total TTC | 2 016,00
+        Bon pour accord, date et signature :
+        Conditions de règlement : 30 jours. SIRET 732 829 320 00074""",
+    "purchase order": """
+        Commune de Val Clair
+        #BON DE COMMANDE N° BC20265089
+        Fournisseur : NetPro Hygiène
+        Référence | Désignation | Quantité | PU HT | Total HT
+        C12 | Savon liquide 5 L | 12 | 14,20 | 170,40
+        Total HT | 170,40
+        TVA 20 % | 34,08
+        Total TTC | 204,48
+        Merci de rappeler ce numéro sur votre facture. Facture à adresser au service comptabilité par Chorus Pro.""",
+    "delivery note": """
+        Frans Bonhomme
+        #BON DE LIVRAISON 771245
+        Commande n° BC20265089
+        Désignation | Quantité commandée | Quantité livrée
+        Tube PVC DN100 | 20 | 20
+        Reçu par : | Signature du client :""",
+    "bank statement": """
+        Caisse d'Épargne
+        #RELEVÉ DE COMPTE
+        Ancien solde au 30/09/2026 | 12 450,22
+        Date | Libellé | Débit | Crédit
+        02/10 | VIR NETPRO FACTURE FA422763 | 9 658,26 |
+        05/10 | REMISE CHEQUES | | 1 200,00
+        Nouveau solde au 31/10/2026 | 3 991,96
+        IBAN FR76 3000 1007 9412 3456 7890 185""",
+    "bank details": """
+        #RELEVÉ D'IDENTITÉ BANCAIRE
+        Titulaire du compte : Ets Morel
+        Code banque 30001 | Code guichet 00794 | N° de compte 12345678901 | Clé RIB 85
+        IBAN FR76 3000 1007 9412 3456 7890 185 | BIC BDFEFRPP""",
+    "notice of prices": """
+        Syndicat des Eaux du Val Clair
+        Objet : évolution des tarifs au 1er janvier
+        Madame, Monsieur,
+        Nous vous informons que les nouveaux tarifs seront applicables à compter du 1er janvier 2027 :
+        Abonnement annuel | 48,50 € HT | 51,17 € TTC
+        Prix du m3 | 1,92 € HT | 2,03 € TTC
+        TVA 5,5 %
+        Veuillez agréer, Madame, Monsieur, l'expression de nos salutations distinguées.""",
+    "letter on new billing": """
+        NetPro Hygiène
+        Objet : nouvelle adresse de facturation
+        Monsieur le Maire,
+        Pour vos prochaines factures, la TVA et le total TTC figureront en page 2. L'échéance reste de 30 jours.
+        Notre SIRET 732 829 320 00074 ne change pas.
+        Cordialement""",
+    "flyer": """
+        #GRANDE FÊTE DE L'EAU
+        Samedi 14 novembre, entrée libre
+        Inscrivez-vous gratuitement ! Repas 12,00 €, enfants 6,00 €
+        Venez nombreux""",
+    "letter to the mayor": """
+        Madame Durand
+        Objet : fuite devant le 12 rue du Pré
+        Monsieur le Maire,
+        Je vous signale une fuite d'eau depuis le 3 novembre. J'ai payé ma facture de 142,50 € sans retard.
+        Veuillez agréer, Monsieur le Maire, mes salutations distinguées.""",
+    "tax form": """
+        cerfa n° 10963
+        #TAXE SUR LA VALEUR AJOUTÉE
+        Déclaration de TVA CA3
+        Direction générale des finances publiques
+        Base hors taxe | Taxe due
+        Taux normal 20 % | 12 000 | 2 400""",
+    "contract": """
+        #CONTRAT DE MAINTENANCE
+        Entre les soussignés, il a été convenu ce qui suit :
+        Article 1 - Objet
+        Article 2 - Prix : 1 250,00 € HT par an, TVA 20 % en sus, payable à 30 jours
+        Article 3 - Durée""",
+    "english quote": """
+        Hydrotools Ltd
+        #QUOTATION
+        Quote number Q-118 | Valid until 30 November 2026
+        Description | Qty | Unit price | Amount
+        Flow sensor | 3 | 120.00 | 360.00
+        Subtotal | 360.00
+        VAT 20% | 72.00
+        Total incl. VAT | 432.00""",
+    "statement of invoices": """
+        Bureau Plus
+        #RELEVÉ DE FACTURES - octobre 2026
+        Facture n° FC-1 | 12/10/2026 | 120,00
+        Facture n° FC-2 | 19/10/2026 | 80,00
+        Total des factures TTC | 200,00""",
+    "works": """
+        Régie des Eaux de Montbrel
+        #AVIS DE TRAVAUX
+        La distribution d'eau sera interrompue le 18/11/2026 de 8 h à 12 h.""",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", POSITIVE.values(), ids=POSITIVE.keys())
+def test_invoices_and_credit_notes_are_invoices(text: str) -> None:
+    best = page_types(page(text))[0]
+
+    assert best.document_type is INVOICE
+    assert best.confidence > 0.75
+
+
+@pytest.mark.parametrize("text", NEGATIVE.values(), ids=NEGATIVE.keys())
+def test_other_letters_are_not_invoices_even_with_amounts(text: str) -> None:
+    best = page_types(page(text))[0]
+
+    assert best.document_type is DocumentType.OTHER
+    assert best.confidence > 0.75
+
+
+def test_the_two_confidences_add_up() -> None:
+    types = page_types(page(POSITIVE["french"]))
+
+    assert sum(match.confidence for match in types) == pytest.approx(1.0)
+    assert [match.confidence for match in types] == sorted((match.confidence for match in types), reverse=True)
+
+
+def test_the_reason_names_what_was_seen() -> None:
+    reason = page_types(page(POSITIVE["french"]))[0].reason
+
+    assert reason.startswith("mots : ")
+    assert "titre facture" in reason
+
+
+def test_misread_letters_and_lost_spaces_do_not_hide_the_words() -> None:
+    text = POSITIVE["french"].replace("FACTURE N°", "FACTUPE N°").replace("Pénalités de retard", "Pénalitésderetard")
+
+    assert page_types(page(text))[0].document_type is INVOICE
+
+
+@pytest.mark.parametrize(
+    ("printed", "number", "count"),
+    [
+        ("Page 2/3", 2, 3),
+        ("page 1 sur 4", 1, 4),
+        ("Page : 1 / 2", 1, 2),
+        ("Seite 2 von 3", 2, 3),
+        ("Page 7", 7, None),
+        ("Page 5/3", None, None),
+        ("Tarif au 12/03", None, None),
+    ],
+)
+def test_page_numbers_are_read_as_printed(printed: str, number: int | None, count: int | None) -> None:
+    clues = page_clues(page(f"Bureau Plus\n{printed}\nRamette papier | 12,00"))
+
+    assert (clues.page_number, clues.page_count) == (number, count)
+
+
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [
+        ("Facture N° : 2026/06/602", "2026/06/602"),
+        ("FACTURE N° FA422763 du 12/11/2026", "FA422763"),
+        ("N° de facture : FC-262772", "FC-262772"),
+        ("Invoice number HT-5512", "HT-5512"),
+        ("Rechnungsnummer 88213", "88213"),
+        ("N° de facture | Date\n26-118 | 12/11/2026", "26-118"),
+        ("Date de facture : 12/11/2026", None),
+        ("Facture du 12/11/2026", None),
+    ],
+)
+def test_the_document_number_stands_beside_or_below_its_label(printed: str, number: str | None) -> None:
+    assert page_clues(page(f"Bureau Plus\n{printed}\nRamette papier | 12,00")).document_number == number
+
+
+def test_the_sender_is_never_the_buyer() -> None:
+    clues = page_clues(page("SIRET client : 552 081 317 66522\nBureau Plus\nSIRET 732 829 320 00074 - APE 4649Z"))
+
+    assert clues.sender == "siren:732829320"
+
+
+def test_a_wrong_check_digit_names_no_sender() -> None:
+    clues = page_clues(page("#Bureau Plus\nSIRET 732 829 320 00075"))
+
+    assert clues.sender == "name:bureauplus"
+
+
+@pytest.mark.parametrize("printed", ["À reporter | 1 250,00", "Report | 1 250,00", "FACTURE (suite)", "suite page 2"])
+def test_carried_totals_say_that_the_document_goes_on(printed: str) -> None:
+    assert page_clues(page(f"Bureau Plus\n{printed}")).continues
+
+
+@pytest.mark.parametrize("printed", ["Suite à votre demande du 12/11", "Report de la date au 12/12", "Ensuite"])
+def test_ordinary_words_do_not_say_that_it_goes_on(printed: str) -> None:
+    assert not page_clues(page(f"Bureau Plus\n{printed}")).continues
+
+
+def test_the_title_names_the_kind_of_document() -> None:
+    assert page_clues(page(POSITIVE["credit note"])).title == "avoir"
+    assert page_clues(page(NEGATIVE["quote"])).title == "devis"
+    assert page_clues(page(NEGATIVE["letter to the mayor"])).title is None
