@@ -1,4 +1,4 @@
-"""Collects every text of the screens into the gettext catalogues and compiles them: `python -m videocoding_ui.catalogue`."""
+"""Collects every text of the screens into the catalogues and compiles them: `python -m videocoding_ui.catalogue`."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,9 @@ from models.releases import ReleaseState
 from tests.videocoding_ui.desk_app import DeskApp
 from tests.videocoding_ui.seed import XSS
 from tests.videocoding_ui.visitor import Visitor
+from videocoding_ui import catalogue
 from videocoding_ui.keymap import key_map
-from videocoding_ui.language import Languages
+from videocoding_ui.language import SUPPORTED, Languages
 
 SCREENS = (
     "/lots",
@@ -224,3 +226,18 @@ def test_every_text_has_its_english(desk: DeskApp) -> None:
     assert start["texts"]["pauseTitle"] == "Break"
     for row in key_map():
         assert english(row["words"]) != row["words"], row["words"]
+
+
+def test_the_catalogues_are_complete_and_compiled() -> None:
+    for code in SUPPORTED:
+        kept = catalogue.read(code)
+        assert {message.id for message in kept if message.id} == set(catalogue.messages()), "run the catalogue module"
+        assert catalogue.path_of(code, "mo").read_bytes() == catalogue.compiled(kept)
+    assert all(message.string for message in catalogue.read("en") if message.id)
+
+
+def test_no_text_for_people_is_hard_coded_in_the_scripts() -> None:
+    for path in (Path(catalogue.__file__).parent / "static" / "js").glob("*.js"):
+        code = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+        for literal in re.findall(r"'([^'\n]*)'", code):
+            assert not re.search(r"[à-ÿÀ-Ý]|\w \w+ \w", literal), (path.name, literal)

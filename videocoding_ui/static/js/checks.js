@@ -126,7 +126,8 @@ function isDay(year, month, day) {
 }
 
 function date(text) {
-  const value = text.normalize('NFKC').split(/\s+/).join(' ').replace(/^[ .;:,]+|[ .;:,]+$/g, '');
+  const timeOfDay = /(?:\s+(?:a|à)|,|\s|T)\s*\d{1,2}\s*(?:h|:)\s*\d{0,2}(?::\d{2})?(?:\.\d+)?\s*Z?$/i;
+  const value = text.normalize('NFKC').split(/\s+/).join(' ').replace(/^[ .;:,]+|[ .;:,]+$/g, '').replace(timeOfDay, '');
   const verdict = (good) => (good ? GOOD : format('date.impossible'));
   let match = /^(\d{1,2})\s?([/.\- ,])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})$/.exec(value);
   if (match) return verdict(isDay(fullYear(match[4]), Number(match[3]), Number(match[1])));
@@ -149,7 +150,7 @@ function date(text) {
 function phone(text) {
   const value = text.trim().replace(/\(\s*0\s*\)/, '').replace(/[\s.\-/()_]+/g, '').replace(/^00(?=[1-9])/, '+');
   const home = /^\+(33|262|590|594|596)0?[1-9]\d{8}$/.test(value) || /^0[1-9]\d{8}$/.test(value);
-  return home || (/^\+[1-9]\d{6,14}$/.test(value) && !value.startsWith('+33')) ? GOOD : format('phone.format');
+  return home || (/^\+[1-9]\d{8,14}$/.test(value) && !value.startsWith('+33')) ? GOOD : format('phone.format');
 }
 
 function email(text) {
@@ -185,9 +186,19 @@ function currency(text) {
   return /^[A-Z]{3}$|^[€$£]$|^EUROS?$/.test(value) ? GOOD : format('currency.format');
 }
 
+const oneOf = (words, code) => (text) => {
+  const plain = text.normalize('NFD').replace(/\p{M}/gu, '').replace(/’/g, "'").toLowerCase().trim().split(/\s+/).join(' ');
+  return words.includes(plain) ? GOOD : format(code);
+};
+const flag = oneOf(['true', 'oui', 'o', '1', 'x', 'vrai', 'false', 'non', 'n', '0', 'faux'], 'flag.format');
+const documentKind = oneOf(
+  ['invoice', 'facture', '380', 'credit_note', 'credit note', 'creditnote', 'avoir', "facture d'avoir", 'note de credit', '381'],
+  'document_kind.format',
+);
+const ape = (text) => (/^\d{4}[A-Z]$/.test(compact(text, /[\s.]+/g)) ? GOOD : format('ape.format'));
 const digits = (text) => (/^\d+$/.test(compact(text)) ? GOOD : format('digits.format'));
 
-const CHECKS = { iban, bic, siren, siret, vat_id: vat, ics, rum, amount, date, phone, email, postal_code: postalCode, index, reference, currency, digits };
+const CHECKS = { iban, bic, siren, siret, vat_id: vat, ics, rum, amount, date, phone, email, postal_code: postalCode, index, reference, currency, digits, ape, flag, document_kind: documentKind };
 
 // What is typed for a field of a type: level `ok`, `check` (may be forced), `format` (has no canonical form) or `none`.
 export function judge(type, text) {
