@@ -1,0 +1,290 @@
+"""Which known form a page is: its printed matter is found again by features, then compared word by word.
+
+Features (ORB) say where the form would lie on the page, upside down or turned as well; small pictures of the blank's
+own print say whether it is that form or one that merely looks alike, and place it to a fraction of a millimetre.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.geometry import MM_PER_INCH, Box
+from models.image import GrayImage
+from models.reading import FormMatch
+from models.templates import FormTemplate
+
+Matrix = NDArray[np.float64]
+"""Homography, shape (3, 3)."""
+Points = NDArray[np.float64]
+"""Shape (n, 2)."""
+
+WORK_DPI = 100.0
+_LONGEST_PX = 1500
+_FEATURES = 900
+_CLOSE_BITS = 64
+"""Descriptors of 256 bits that differ in more are not the same print."""
+_FEWEST_PAIRS = 8
+_PATCH = (64, 24)
+"""Width and height in pixels at `WORK_DPI` of a piece of print: about one word."""
+_PATCHES = 40
+_SEARCH = 9
+"""Pixels around the expected place in which a piece of print is looked for."""
+_SAME_PRINT = 0.55
+"""Correlation from which a piece of print is taken for the same."""
+_CANDIDATES = 4
+MIN_CONFIDENCE = 0.5
+"""Below it the page is no known form."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PreparedPage:
+    """One page of a form, ready to be found."""
+
+    form: str
+    number: int
+    points: Points
+    """Of the features, pixels at `WORK_DPI`."""
+    descriptors: NDArray[np.uint8]
+    size: tuple[int, int]
+    """Width and height in pixels at `WORK_DPI`."""
+    patches: tuple[tuple[int, int, GrayImage], ...]
+    """(left, top, picture) of pieces of print that are always there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """How well one form page explains a page."""
+
+    page: _PreparedPage
+    to_work: Matrix
+    """Pixels of the blank at `WORK_DPI` -> pixels of the page at working size."""
+    likeness: float
+    """Share of the visible print that is found again, weighted by how well; 0..1."""
+    visible: float
+    """Share of the print that lies on the page image."""
+    error_px: float
+
+
+def match_form(page: GrayImage, *, dpi: float, templates: Sequence[FormTemplate]) -> FormMatch | None:
+    """Which form, and which page of it, a page image shows; `None` when it is none of them.
+
+    Pages of a form without zones (terms, notes) are found too. The page may be turned by any angle, upside down,
+    shrunk or stretched to a half or the double, photographed at a slant, folded or cut at a corner: the homography
+    says how it lies.
+
+    Args:
+        page: shape (height, width), uint8, 0 ink, 255 paper.
+        dpi: of the page; a rough guess will do.
+    Source: ORB, Rublee et al., ICCV 2011; RANSAC, Fischler and Bolles, CACM 1981.
+    """
+    prepared = [each for template in templates for each in _prepared(template)]
+    if not prepared or min(page.shape) < 64:
+        return None
+    work, scale = _working(page, dpi)
+    points, descriptors = _features(work)
+    if len(points) < _FEWEST_PAIRS:
+        return None
+    placed = []
+    for each in prepared:
+        found = _placed(each, points, descriptors)
+        if found is not None:
+            placed.append((found[1], each, found[0]))
+    placed.sort(key=lambda item: -item[0])
+    trials = []
+    for _, each, matrix in placed[:_CANDIDATES]:
+        trial = _tried(each, matrix, work)
+        if trial is not None:
+            trials.append(trial)
+            if _confidence(trial) > 0.99:
+                break
+    best = max(trials, key=_confidence, default=None)
+    if best is None or _confidence(best) < MIN_CONFIDENCE:
+        return None
+    return FormMatch(
+        form=best.page.form,
+        form_page=best.page.number,
+        confidence=_confidence(best),
+        to_page=_in_millimetres(best.to_work, scale),
+        error_mm=best.error_px * MM_PER_INCH / WORK_DPI,
+    )
+
+
+def _confidence(trial: _Trial) -> float:
+    """Logistic in the share of print found again; see docs on how it was fitted."""
+    return 1.0 / (1.0 + math.exp(-18.0 * (trial.likeness - 0.55))) * min(1.0, trial.visible / 0.5)
+
+
+def _in_millimetres(to_work: Matrix, scale: float) -> tuple[float, ...]:
+    """Homography from millimetres on the blank to pixels of the page, as 9 numbers.
+
+    Arrays count pixels by their centres, paper by edges: half a pixel lies between.
+    """
+    blank = np.array([[WORK_DPI / MM_PER_INCH, 0, -0.5], [0, WORK_DPI / MM_PER_INCH, -0.5], [0, 0, 1]])
+    page = np.array([[1 / scale, 0, 0.5 / scale], [0, 1 / scale, 0.5 / scale], [0, 0, 1]])
+    whole = page @ to_work @ blank
+    whole = whole / whole[2, 2]
+    return tuple(float(value) for value in whole.ravel())
+
+
+def _working(page: GrayImage, dpi: float) -> tuple[GrayImage, float]:
+    """The page at about `WORK_DPI`, and the factor that made it."""
+    scale = min(1.0, WORK_DPI / dpi, _LONGEST_PX / max(page.shape))
+    size = (max(1, round(page.shape[1] * scale)), max(1, round(page.shape[0] * scale)))
+    return np.asarray(cv2.resize(page, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def _features(work: GrayImage) -> tuple[Points, NDArray[np.uint8]]:
+    # Bitonal scans have corners on every pixel of a stroke's edge; a slight blur makes them like gray ones.
+    smooth = cv2.GaussianBlur(work, (0, 0), 1.0)
+    orb = cv2.ORB.create(nfeatures=_FEATURES, scaleFactor=1.25, nlevels=4, edgeThreshold=16, patchSize=31, fastThreshold=12)
+    keypoints, descriptors = orb.detectAndCompute(smooth, None)
+    if descriptors is None:
+        return np.zeros((0, 2)), np.zeros((0, 32), np.uint8)
+    return np.array([k.pt for k in keypoints], np.float64), np.asarray(descriptors, np.uint8)
+
+
+@lru_cache(maxsize=256)
+def _prepared(template: FormTemplate) -> tuple[_PreparedPage, ...]:
+    pages = []
+    for number, blank in enumerate(template.blanks, start=1):
+        scale = WORK_DPI / template.dpi
+        work = np.asarray(cv2.resize(blank, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        points, descriptors = _features(work)
+        zones = [zone.box.grown(0.8).scaled(WORK_DPI / MM_PER_INCH) for zone in template.definition.zones_on(number)]
+        size = (work.shape[1], work.shape[0])
+        pages.append(_PreparedPage(template.id, number, points, descriptors, size, _patches(work, zones)))
+    return tuple(pages)
+
+
+def _patches(work: GrayImage, zones: Sequence[Box]) -> tuple[tuple[int, int, GrayImage], ...]:
+    """The pieces of print with most ink, spread over the page, outside what is filled in; inside too if need be."""
+    smooth = np.asarray(cv2.GaussianBlur(work, (0, 0), 0.8), np.uint8)
+    detail = np.abs(cv2.Laplacian(smooth, cv2.CV_32F, ksize=3))
+    fixed = np.ones(work.shape, np.float32)
+    for zone in zones:
+        fixed[max(0, round(zone.y)) : round(zone.bottom), max(0, round(zone.x)) : round(zone.right)] = 0
+    chosen = _most_detailed(detail, fixed, _PATCHES)
+    if len(chosen) < 8:
+        chosen = _most_detailed(detail, np.ones_like(fixed), _PATCHES)
+    width, height = _PATCH
+    return tuple((x, y, smooth[y : y + height, x : x + width].copy()) for x, y in chosen)
+
+
+def _most_detailed(detail: NDArray[np.float32], fixed: NDArray[np.float32], most: int) -> list[tuple[int, int]]:
+    width, height = _PATCH
+    if detail.shape[0] <= height or detail.shape[1] <= width:
+        return []
+    total = cv2.boxFilter(detail * fixed, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
+    free = cv2.boxFilter(fixed, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
+    total = np.where(free > 0.97, total, 0)[: -height or None, : -width or None].copy()
+    chosen: list[tuple[int, int]] = []
+    floor = 0.12 * float(total.max(initial=0)) + 1e-3
+    while len(chosen) < most:
+        y, x = np.unravel_index(int(total.argmax()), total.shape)
+        if total[y, x] < floor:
+            break
+        chosen.append((int(x), int(y)))
+        total[max(0, y - height) : y + height, max(0, x - width) : x + width] = 0
+    return chosen
+
+
+def _placed(
+    page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]
+) -> tuple[Matrix, int] | None:
+    """Where the form page would lie, and the number of features that agree."""
+    if len(page.points) < _FEWEST_PAIRS:
+        return None
+    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
+    pairs = matcher.knnMatch(page.descriptors, descriptors, k=2)
+    kept = [
+        pair[0]
+        for pair in pairs
+        if len(pair) == 2 and pair[0].distance < _CLOSE_BITS and pair[0].distance < 0.9 * pair[1].distance
+    ]
+    if len(kept) < _FEWEST_PAIRS:
+        return None
+    source = page.points[[match.queryIdx for match in kept]]
+    target = points[[match.trainIdx for match in kept]]
+    matrix, inliers = cv2.estimateAffine2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=6.0, maxIters=1500, confidence=0.995
+    )
+    if matrix is None or int(inliers.sum()) < _FEWEST_PAIRS:
+        return None
+    agreeing = inliers.ravel().astype(bool)
+    whole = np.vstack([matrix, [0, 0, 1]])
+    if agreeing.sum() >= 20:
+        # A photograph's perspective moves points further than a scanner's turn and scale explain.
+        bent, inside = cv2.findHomography(source, target, cv2.RANSAC, 4.0, maxIters=500)
+        if bent is not None and inside.sum() >= agreeing.sum():
+            return np.asarray(bent, np.float64), int(inside.sum())
+    return (whole, int(agreeing.sum())) if _is_paper(whole) else None
+
+
+def _is_paper(matrix: Matrix) -> bool:
+    """Whether a homography is a sheet seen from the front: not mirrored, no more than halved or doubled or sheared."""
+    a, b, c, d = matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]
+    area = a * d - b * c
+    if area <= 0:
+        return False
+    wide, tall = math.hypot(a, c), math.hypot(b, d)
+    return 0.3 < wide < 3 and 0.3 < tall < 3 and 0.75 < wide / tall < 1.33 and area > 0.85 * wide * tall
+
+
+def _tried(page: _PreparedPage, matrix: Matrix, work: GrayImage) -> _Trial | None:
+    """Compare the print piece by piece, place the form again by what was found, and compare once more."""
+    likeness, visible, error = 0.0, 0.0, math.inf
+    for again in (False, True):
+        scores, found = _compared(page, matrix, work)
+        seen = ~np.isnan(scores)
+        visible = float(seen.mean()) if len(seen) else 0.0
+        if seen.sum() < 4:
+            return None
+        likeness = float(np.clip((scores[seen] - 0.2) / (0.75 - 0.2), 0, 1).mean())
+        same = seen & (np.nan_to_num(scores) > _SAME_PRINT)
+        if same.sum() < 6:
+            break
+        width, height = _PATCH
+        centers = np.array([(x + width / 2, y + height / 2) for x, y, _ in page.patches])
+        seen_at = _projected(centers + found, matrix)
+        better, inside = cv2.findHomography(centers[same], seen_at[same], cv2.RANSAC, 3.0)
+        if better is None or inside.sum() < 6:
+            break
+        left = np.linalg.norm(_projected(centers[same], better) - seen_at[same], axis=1)
+        error = float(np.median(left)) + 0.3
+        if not again:
+            matrix = np.asarray(better, np.float64)
+    return _Trial(page, matrix, likeness, visible, min(error, 10.0))
+
+
+def _compared(page: _PreparedPage, matrix: Matrix, work: GrayImage) -> tuple[Points, Points]:
+    """Correlation of each piece of print with the page, NaN where the page does not show it, and how far off it is."""
+    level = cv2.warpPerspective(
+        cv2.GaussianBlur(work, (0, 0), 0.8), np.linalg.inv(matrix), page.size, flags=cv2.INTER_LINEAR, borderValue=255
+    )
+    inside = cv2.warpPerspective(
+        np.full(work.shape, 255, np.uint8), np.linalg.inv(matrix), page.size, flags=cv2.INTER_NEAREST, borderValue=0
+    )
+    scores = np.full(len(page.patches), np.nan)
+    offsets = np.zeros((len(page.patches), 2))
+    width, height = _PATCH
+    for number, (x, y, patch) in enumerate(page.patches):
+        if inside[y : y + height, x : x + width].mean() < 250:
+            continue
+        left, top = max(0, x - _SEARCH), max(0, y - _SEARCH)
+        window = level[top : y + height + _SEARCH, left : x + width + _SEARCH]
+        answer = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
+        _, best, _, at = cv2.minMaxLoc(answer)
+        scores[number] = best
+        offsets[number] = (left + at[0] - x, top + at[1] - y)
+    return scores, offsets
+
+
+def _projected(points: Points, matrix: Matrix) -> Points:
+    return np.asarray(cv2.perspectiveTransform(points[None].astype(np.float64), matrix)[0], np.float64)
