@@ -36,6 +36,8 @@ _NUMBER_LABEL = re.compile(
     r"|(?:rechnungs|beleg|gutschrift|factuur)[ -]?(?:nummer|nr)\b\.?"
     r"|\bfacture\b(?=[ :]*[a-z]{0,4}[-/]?\d))(?P<rest>.*)"
 )
+_OTHER_PAPER = re.compile(r"commande|devis|lieferschein|piece")
+_BARE_HEADS = {("n",), ("no",), ("numero",), ("facture",), ("number",), ("nr",), ("nummer",), ("avoir",)}
 _NUMBER = re.compile(r"[a-z0-9](?:[a-z0-9]|[-/._](?=[a-z0-9]))*")
 _DATE_LIKE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$|\d{4}-\d{2}-\d{2}$")
 
@@ -168,13 +170,27 @@ def _name_at_top(text: PageText) -> str | None:
 
 
 def _document_number(lines: Sequence[TextLine]) -> str | None:
-    """What stands behind, beside or below "facture n°"."""
+    """What stands behind, beside or below "facture n°"; an order's or quote's number only when there is no other."""
+    fallback: str | None = None
     for line in lines:
         match = _NUMBER_LABEL.search(fold(line.text))
         if match is None:
             continue
         for candidate in (match["rest"], *(fold(near.text) for near in _beside_and_below(line, lines))):
             number = _number_in(candidate)
+            if number and not _OTHER_PAPER.search(match[0][: match.start("rest") - match.start()]):
+                return number
+            fallback = fallback or number
+    return _number_under_its_head(lines) or fallback
+
+
+def _number_under_its_head(lines: Sequence[TextLine]) -> str | None:
+    """The number in a table of details whose column is headed "N°" or "Numéro" only."""
+    for line in lines:
+        if words_in(line.text) not in _BARE_HEADS:
+            continue
+        for near in _beside_and_below(line, lines):
+            number = _number_in(fold(near.text))
             if number:
                 return number
     return None

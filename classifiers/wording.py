@@ -160,9 +160,9 @@ _LONGEST_FIRST = sorted(_KIND_OF, key=len, reverse=True)
 
 _ALSO_LABELS = frozenset(
     phrases(
-        "commande, engagement, bestellung, contrat, convention, vertrag, contract, agreement, rib, releve, avis, notice, "
-        "information, informations, demande, tarifs, quote, estimate, rappel, angebot, livraison, offerte, declaration, "
-        "formulaire"
+        "commande, engagement, bestellung, contrat, convention, vertrag, contract, agreement, rib, releve, avis, "
+        "notice, information, informations, demande, tarifs, quote, estimate, rappel, angebot, livraison, offerte, "
+        "declaration, formulaire"
     )
 )
 """Single words that also head a block of details on an invoice: titles only when they are printed large."""
@@ -185,30 +185,39 @@ def headings(page: PageText) -> list[Heading]:
     usual = heights[len(heights) // 2] if heights else 1.0
     found = []
     for line in page.lines:
-        heading = _heading(line, usual, page.height)
-        if heading is not None:
-            found.append(heading)
+        kind, length = _kind_at_start(words_in(line.text))
+        if kind is None or line.box.center_y > 0.6 * page.height:
+            continue
+        weight = _looks(line, length, usual, page.height)
+        if _is_label(line, kind, length, page.lines) and line.box.height < 1.3 * usual:
+            weight *= 0.15
+        if weight:
+            found.append(Heading(kind, weight, line))
     return sorted(found, key=lambda heading: -heading.weight)
 
 
-def _heading(line: TextLine, usual_height: float, page_height: int) -> Heading | None:
-    words = words_in(line.text)
-    kind, length = _kind_at_start(words)
-    high = line.box.center_y / page_height
-    if kind is None or high > 0.6:
-        return None
-    rest = [word for word in words[length:] if not any(c.isdigit() for c in word)]
+def _looks(line: TextLine, length: int, usual_height: float, page_height: int) -> float:
+    """How much a line that begins with `length` words of a title looks like one; 0 for a sentence."""
+    rest = [word for word in words_in(line.text)[length:] if not any(c.isdigit() for c in word)]
     if len(rest) > 5:
-        return None
-    ratio = line.box.height / usual_height
-    size = min(3.0, ratio**2)
-    if length == 1 and words[0] in _ALSO_LABELS and ratio < 1.3:
-        size *= 0.3
+        return 0.0
+    size = min(3.0, (line.box.height / usual_height) ** 2)
     spelled = [c for c in line.text if c.isalpha()]
     capitals = 1.4 if spelled and sum(c.isupper() for c in spelled) > 0.7 * len(spelled) else 1.0
     alone = 1.0 / (1.0 + 0.35 * len([word for word in rest if len(word) > 2]))
-    place = 1.0 if high < 0.35 else 0.5
-    return Heading(kind, size * capitals * alone * place, line)
+    place = 1.0 if line.box.center_y < 0.35 * page_height else 0.5
+    return size * capitals * alone * place
+
+
+def _is_label(line: TextLine, kind: str, length: int, lines: Sequence[TextLine]) -> bool:
+    """Whether a line names a detail of the document ("Bon de commande : BC12", a column's head), not the document."""
+    if kind in ("facture", "avoir"):
+        return False
+    words = words_in(line.text)
+    if (length == 1 and words[0] in _ALSO_LABELS) or ":" in line.text:
+        return True
+    beside = [o for o in lines if o is not line and abs(o.box.center_y - line.box.center_y) < 0.5 * line.box.height]
+    return len(beside) >= 2
 
 
 def _kind_at_start(words: Sequence[str]) -> tuple[str | None, int]:

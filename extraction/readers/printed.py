@@ -26,6 +26,9 @@ HEIGHT = 48
 _EMPTY = 0.99
 """Confidence that a zone without ink is empty."""
 
+_COLUMN_GAP = 1.1
+"""White this wide, in heights of the line (about one em and a tenth), parts two columns."""
+
 _WHOLE_LINE = 0.7
 """From this share of doubtful length on, the whole line is read again: context helps the small network."""
 
@@ -66,9 +69,7 @@ class PrintedTextReader:
         lines = []
         for place in find_lines(image, dpi):
             cut = cut_line(image, place, height=HEIGHT)
-            line = _text_line(self._read_twice(cut), place)
-            if line is not None:
-                lines.append(line)
+            lines.extend(_text_lines(self._read_twice(cut), place))
         height, width = image.shape
         return PageText(tuple(in_reading_order(lines)), width, height, dpi, "ocr")
 
@@ -155,18 +156,28 @@ def _reader(size: Size) -> str:
     return f"pp-ocrv6-{size} latin"
 
 
-def _text_line(read: _Words, place: LinePlace) -> TextLine | None:
-    if not read.words:
-        return None
-    made = tuple(_word(word, place) for word in read.words)
-    spaced: list[Glyph] = []
+def _text_lines(read: _Words, place: LinePlace) -> list[TextLine]:
+    """The line, or its parts where the detector ran over the white between two columns."""
+    parts: list[list[list[Glyph]]] = []
     for word in read.words:
+        if parts and (word[0].start - parts[-1][-1][-1].end) * place.length < _COLUMN_GAP * place.height:
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    return [_text_line(part, place, read.reader, whole=len(parts) == 1) for part in parts]
+
+
+def _text_line(words: list[list[Glyph]], place: LinePlace, reader: str, *, whole: bool) -> TextLine:
+    made = tuple(_word(word, place) for word in words)
+    spaced: list[Glyph] = []
+    for word in words:
         if spaced:
             spaced.append(Glyph(((" ", 1.0),), spaced[-1].end, max(spaced[-1].end, word[0].start)))
         spaced.extend(word)
     text = " ".join(word.text for word in made)
-    confidence = _product(glyph for word in read.words for glyph in word)
-    return TextLine(text, place.box, confidence, made, _characters(spaced, place), read.reader)
+    box = place.box if whole else _part(place, words[0][0].start, words[-1][-1].end)
+    confidence = _product(glyph for word in words for glyph in word)
+    return TextLine(text, box, confidence, made, _characters(spaced, place), reader)
 
 
 def _trimmed(glyphs: list[Glyph]) -> list[Glyph]:
