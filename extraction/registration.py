@@ -1,0 +1,230 @@
+"""Lay a form over a page to a fraction of a millimetre, or refuse: a zone read in the wrong place is worse than none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import Unreadable
+from models.geometry import MM_PER_INCH, Box
+from models.image import GrayImage
+from models.reading import FormMatch
+from models.templates import FormTemplate
+
+Matrix = NDArray[np.float64]
+"""Homography, shape (3, 3), millimetres on the blank -> pixels of the page, counted from their edges."""
+Points = NDArray[np.float64]
+"""Shape (n, 2)."""
+
+PX_PER_MM = 6.0
+"""Resolution at which print is compared: 150 dpi."""
+_PATCH_MM = (9.0, 4.0)
+_PATCHES = 64
+_SEARCH_MM = 2.2
+_SAME_PRINT = 0.6
+"""Correlation from which a piece of print is the same."""
+_FEWEST = 6
+MOST_ERROR_MM = 0.8
+"""A form laid worse than that is not read."""
+_FIELD_MM = 28.0
+"""Reach of a local displacement: folds and paper feed move parts of a page together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """Where points of the blank lie on a page: a homography, and what is left of local displacement."""
+
+    matrix: Matrix
+    anchors: Points
+    """Pieces of print found again, millimetres on the blank."""
+    drifts: Points
+    """How far from the homography each was found, millimetres on the blank."""
+
+    def drift(self, x: float, y: float) -> tuple[float, float]:
+        """Local displacement around a point, millimetres."""
+        if not len(self.anchors):
+            return 0.0, 0.0
+        distance = np.hypot(self.anchors[:, 0] - x, self.anchors[:, 1] - y)
+        weight = np.exp(-0.5 * (distance / _FIELD_MM) ** 2)
+        # One lone anchor is not believed entirely.
+        moved = (weight[:, None] * self.drifts).sum(axis=0) / (weight.sum() + 0.7)
+        return float(moved[0]), float(moved[1])
+
+    def cut(self, page: GrayImage, area: Box, *, px_per_mm: float) -> GrayImage:
+        """The part of the page where `area` of the blank lies, level and at a fixed resolution.
+
+        Args:
+            area: millimetres on the blank. px_per_mm: of the result.
+        Returns: shape (area.height, area.width) in pixels; what lies off the page is white.
+        """
+        dx, dy = self.drift(area.center_x, area.center_y)
+        width, height = max(1, round(area.width * px_per_mm)), max(1, round(area.height * px_per_mm))
+        to_blank = np.array(
+            [
+                [1 / px_per_mm, 0, area.x + dx + 0.5 / px_per_mm],
+                [0, 1 / px_per_mm, area.y + dy + 0.5 / px_per_mm],
+                [0, 0, 1],
+            ]
+        )
+        return _sampled(page, self.matrix @ to_blank, (width, height))
+
+    def on_page(self, area: Box) -> Box:
+        """The upright box in pixels of the page around where `area` of the blank lies."""
+        dx, dy = self.drift(area.center_x, area.center_y)
+        corners = np.array(
+            [(x + dx, y + dy) for x in (area.x, area.right) for y in (area.y, area.bottom)], np.float64
+        )
+        seen = projected(corners, self.matrix)
+        (x0, y0), (x1, y1) = seen.min(axis=0), seen.max(axis=0)
+        return Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
+
+
+def matrix_of(match: FormMatch) -> Matrix:
+    """The homography of a match as an array, shape (3, 3)."""
+    return np.array(match.to_page, np.float64).reshape(3, 3)
+
+
+def projected(points: Points, matrix: Matrix) -> Points:
+    """Points moved by a homography, shape (n, 2)."""
+    return np.asarray(cv2.perspectiveTransform(points[None].astype(np.float64), matrix)[0], np.float64)
+
+
+def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> FormMatch:
+    """Lay a recognised form over its page exactly.
+
+    Args:
+        page: shape (height, width), uint8, 0 ink, 255 paper; the image `match.to_page` points into.
+    Returns: the match with a better homography and the error left, its 90th percentile over the page, millimetres.
+    Raises: Unreadable when the form cannot be laid over the page to within `MOST_ERROR_MM`.
+    """
+    matrix = matrix_of(match)
+    error = math.inf
+    for search in (_SEARCH_MM, 0.8):
+        found = _found(page, template, match.form_page, matrix, search)
+        if len(found[0]) < _FEWEST:
+            raise Unreadable(_refusal(match, "trop peu de son texte imprimé se retrouve"))
+        centers, seen = found
+        better, inside = cv2.findHomography(centers, projected(seen, matrix), cv2.RANSAC, 0.45 * _px_per_mm(matrix))
+        if better is None or inside.sum() < max(_FEWEST, 0.4 * len(centers)):
+            raise Unreadable(_refusal(match, "ses repères ne concordent pas"))
+        left = np.linalg.norm(projected(projected(seen, matrix), np.linalg.inv(better)) - centers, axis=1)
+        error = float(np.percentile(left[inside.ravel().astype(bool)], 90))
+        matrix = np.asarray(better / better[2, 2], np.float64)
+    if error > MOST_ERROR_MM:
+        raise Unreadable(_refusal(match, f"écart de {error:.1f} mm"))
+    return replace(match, to_page=tuple(float(v) for v in matrix.ravel()), error_mm=max(error, 0.05))
+
+
+def placement(page: GrayImage, template: FormTemplate, match: FormMatch) -> Placement:
+    """The match with the local displacements that folds and paper feed leave."""
+    matrix = matrix_of(match)
+    centers, seen = _found(page, template, match.form_page, matrix, 1.2)
+    if len(centers) < 3:
+        return Placement(matrix, np.zeros((0, 2)), np.zeros((0, 2)))
+    drifts = seen - centers
+    # A piece that moved unlike all its neighbours was taken for another.
+    near = np.hypot(*(centers[:, None] - centers[None]).transpose(2, 0, 1)) < 2 * _FIELD_MM
+    usual = np.array([np.median(drifts[row], axis=0) for row in near])
+    agreeing = np.hypot(*(drifts - usual).T) < 0.35
+    return Placement(matrix, centers[agreeing], drifts[agreeing])
+
+
+def _refusal(match: FormMatch, why: str) -> str:
+    return f"Le formulaire {match.form} (page {match.form_page}) ne se laisse pas superposer : {why}. À saisir."
+
+
+def _px_per_mm(matrix: Matrix) -> float:
+    return float(math.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+
+
+@lru_cache(maxsize=256)
+def _landmarks(template: FormTemplate, number: int) -> tuple[tuple[float, float, GrayImage], ...]:
+    """(left, top, picture) of pieces of print on the blank outside what is filled in; millimetres, `PX_PER_MM`."""
+    scale = PX_PER_MM * MM_PER_INCH / template.dpi
+    blank = template.blanks[number - 1]
+    small = np.asarray(cv2.resize(blank, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.9), np.uint8)
+    # Corners, not lines: a piece of a line can slide along it.
+    corners = cv2.cornerMinEigenVal(smooth, blockSize=7, ksize=3)
+    fixed = np.ones(smooth.shape, np.float32)
+    zones = template.definition.zones_on(number)
+    for zone in zones:
+        area = zone.box.grown(0.3).scaled(PX_PER_MM)
+        fixed[max(0, round(area.y)) : round(area.bottom), max(0, round(area.x)) : round(area.right)] = 0
+    width, height = (round(side * PX_PER_MM) for side in _PATCH_MM)
+    chosen = _richest(corners, fixed, (width, height))
+    return tuple((x / PX_PER_MM, y / PX_PER_MM, smooth[y : y + height, x : x + width].copy()) for x, y in chosen)
+
+
+def _richest(corners: NDArray[np.float32], fixed: NDArray[np.float32], size: tuple[int, int]) -> Sequence[tuple[int, int]]:
+    width, height = size
+    if corners.shape[0] <= height or corners.shape[1] <= width:
+        return ()
+    strength = np.sqrt(np.maximum(corners, 0)) * fixed
+    total = cv2.boxFilter(strength, -1, size, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
+    total = total[:-height, :-width].copy()
+    chosen: list[tuple[int, int]] = []
+    floor = 0.1 * float(total.max(initial=0)) + 1e-6
+    while len(chosen) < _PATCHES:
+        y, x = np.unravel_index(int(total.argmax()), total.shape)
+        if total[y, x] < floor:
+            break
+        chosen.append((int(x), int(y)))
+        total[max(0, y - height) : y + height, max(0, x - width) : x + width] = 0
+    return chosen
+
+
+def _found(
+    page: GrayImage, template: FormTemplate, number: int, matrix: Matrix, search_mm: float
+) -> tuple[Points, Points]:
+    """Centres of the pieces of print that were found again, and where on the blank they would then lie; millimetres."""
+    width, height = (round(side * PX_PER_MM) for side in template.definition.page_mm)
+    to_blank = np.array([[1 / PX_PER_MM, 0, 0.5 / PX_PER_MM], [0, 1 / PX_PER_MM, 0.5 / PX_PER_MM], [0, 0, 1]])
+    level = cv2.GaussianBlur(_sampled(page, matrix @ to_blank, (width, height)), (0, 0), 0.9)
+    search = round(search_mm * PX_PER_MM)
+    centers, seen = [], []
+    for left_mm, top_mm, patch in _landmarks(template, number):
+        x, y = round(left_mm * PX_PER_MM), round(top_mm * PX_PER_MM)
+        left, top = max(0, x - search), max(0, y - search)
+        window = level[top : y + patch.shape[0] + search, left : x + patch.shape[1] + search]
+        if window.shape[0] < patch.shape[0] or window.shape[1] < patch.shape[1]:
+            continue
+        answer = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
+        _, best, _, (at_x, at_y) = cv2.minMaxLoc(answer)
+        if best < _SAME_PRINT:
+            continue
+        dx = left + at_x + _between(answer[at_y], at_x) - x
+        dy = top + at_y + _between(answer[:, at_x], at_y) - y
+        center = (left_mm + patch.shape[1] / 2 / PX_PER_MM, top_mm + patch.shape[0] / 2 / PX_PER_MM)
+        centers.append(center)
+        seen.append((center[0] + dx / PX_PER_MM, center[1] + dy / PX_PER_MM))
+    return np.array(centers, np.float64).reshape(-1, 2), np.array(seen, np.float64).reshape(-1, 2)
+
+
+def _between(row: NDArray[np.float32], at: int) -> float:
+    """Where between pixels the peak of a row lies: a parabola through three points."""
+    if at == 0 or at == len(row) - 1:
+        return 0.0
+    a, b, c = float(row[at - 1]), float(row[at]), float(row[at + 1])
+    bend = a - 2 * b + c
+    return 0.5 * (a - c) / bend if bend < -1e-6 else 0.0
+
+
+def _sampled(page: GrayImage, to_page: Matrix, size: tuple[int, int]) -> GrayImage:
+    """`page` seen through a homography from pixel centres of the result to pixel edges of the page."""
+    centered = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]) @ to_page
+    shrink = _px_per_mm(centered)
+    source = page
+    if shrink > 1.6:
+        # Sampling single pixels of a much finer page would lose thin strokes.
+        source = np.asarray(cv2.blur(page, (int(shrink + 0.5), int(shrink + 0.5))), np.uint8)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpPerspective(source, centered, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255), np.uint8
+    )
