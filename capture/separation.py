@@ -79,7 +79,7 @@ def boundary(
             last.form is not None and last.form.form == page.form.form and page.form.form_page > last.form.form_page
         )
         return None if follows else "form"
-    if last.form is not None:
+    if document[0].form is not None:
         return _after_form(document, page, form_pages)
     return _by_text(document, page, cautious=cautious)
 
