@@ -620,6 +620,8 @@ function showNothing() {
   const name = queue.asking ? 'loading' : 'empty';
   const away = queue.failures > 0;
   if (name === 'loading') status.news(texts.loading);
+  ui.entry.value = '';
+  ui.entry.disabled = true;
   openOverlay('empty', away ? texts.stopTitle : texts.emptyTitle, away ? fill(texts.stopText, { count: outbox.size }) : texts.emptyText);
   ui.desk.dataset.state = 'empty';
   ui.desk.dataset.ready = 'empty';
@@ -651,6 +653,11 @@ async function pause() {
   queue.paused = true;
   openOverlay('pause', texts.pauseTitle, texts.pauseText);
   state.shown = null;
+  // nobody reads a subscriber's letter over an empty chair
+  snippetView.draw(null);
+  pageView.show(null, null);
+  ui.entry.value = '';
+  ui.recent.replaceChildren();
   await outbox.drained();
   await queue.pause();
 }
@@ -690,8 +697,6 @@ new Keys(rows, 'coder', {
     if (state.overlay) return true;
     const context = pageView.cycle();
     ui.desk.dataset.context = context;
-    // the panel's size changes with the context: draw again when it is laid out
-    requestAnimationFrame(() => pageView.draw());
     return true;
   },
   zoom: () => {
@@ -707,6 +712,7 @@ new Keys(rows, 'coder', {
     if (state.overlay || !item || item.kind === 'classify') return true;
     keepDraft();
     state.classifying = true;
+    ui.mode.textContent = '';
     paint(item);
     return true;
   },
@@ -738,11 +744,14 @@ new Keys(rows, 'coder', {
   help: openHelp,
 });
 
-new ResizeObserver(() => {
+const resized = new ResizeObserver(() => {
   snippetView.measure();
   snippetView.draw(state.shown?.snippet || null);
+  if (state.shown?.kind === 'field') fitEntry();
   pageView.draw();
-}).observe(ui.desk);
+});
+resized.observe(ui['snippet-frame']);
+resized.observe(ui.page.parentElement);
 
 status.say(texts.loading);
 outbox.flush();
