@@ -57,7 +57,7 @@ def decode(probabilities: FloatArray, classes: Sequence[str]) -> list[Glyph]:
     """
     best = probabilities.argmax(axis=1)
     steps = len(best)
-    edges = np.flatnonzero(np.diff(best)) + 1
+    edges = [int(edge) + 1 for edge in np.flatnonzero(np.diff(best))]
     glyphs: list[Glyph] = []
     for start, end in zip((0, *edges), (*edges, steps), strict=True):
         if start == end or best[start] == 0:
@@ -95,12 +95,23 @@ def words_of(glyphs: Sequence[Glyph], line: GrayImage) -> list[list[Glyph]]:
         if glyph.best == " ":
             words.append([])
             continue
-        # A comma or point stands low and narrow: the white around it is wide without being a space.
-        thin = previous is not None and (previous.best in ".,'’" or glyph.best in ".,'’°%")
-        if previous is not None and words[-1] and _gap_between(previous, glyph, gaps) > limit * (2 if thin else 1):
+        if (
+            previous is not None
+            and words[-1]
+            and _gap_between(previous, glyph, gaps) > limit * _reserve(previous, glyph)
+        ):
             words.append([])
         words[-1].append(glyph)
     return [_snapped(word, gaps) for word in words if word]
+
+
+def _reserve(left: Glyph, right: Glyph) -> float:
+    """How much wider than usual a gap between two characters must be to be a space.
+
+    Commas and points stand narrow in their white, and so does a 1 among digits of one width.
+    """
+    either = left.best + right.best
+    return 1.5 if any(c in ".,'’°%" for c in either) or all(c.isdigit() for c in either) else 1.0
 
 
 def _inner_gaps(glyphs: Sequence[Glyph], gaps: FloatArray) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -204,9 +205,9 @@ def _characters(glyphs: Iterable[Glyph], place: LinePlace) -> tuple[Character, .
 def _part(place: LinePlace, start: float, end: float) -> Box:
     """The upright box around the share `start`..`end` of a line."""
     middle, length = (start + end) / 2 - 0.5, max(0.0, end - start) * place.length
-    turn = np.radians(place.angle_deg)
-    x = place.center[0] + float(np.cos(turn)) * middle * place.length
-    y = place.center[1] + float(np.sin(turn)) * middle * place.length
+    turn = math.radians(place.angle_deg)
+    x = place.center[0] + math.cos(turn) * middle * place.length
+    y = place.center[1] + math.sin(turn) * middle * place.length
     return LinePlace((x, y), length, place.height, place.angle_deg).box
 
 
