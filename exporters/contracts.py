@@ -32,8 +32,10 @@ class Refused(Misconfigured):
 class Exporter(Protocol):
     """One outside system."""
 
-    name: str
-    """Name of the destination: `ged`, `accounting`, ..."""
+    @property
+    def name(self) -> str:
+        """Name of the destination: `ged`, `accounting`, ..."""
+        ...
 
     def accepts(self, document_type: DocumentType) -> bool:
         """Whether documents of this type go there."""

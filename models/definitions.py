@@ -78,10 +78,12 @@ class FormDefinition:
     """Width and height of a page in millimetres."""
     zones: tuple[Zone, ...]
     version: int = 1
+    blank_pages: int = 1
+    """Pages of the blank form, those without zones included."""
 
     @property
     def pages(self) -> int:
-        return max((zone.page for zone in self.zones), default=1)
+        return max([self.blank_pages, *(zone.page for zone in self.zones)])
 
     def zones_on(self, page: int) -> tuple[Zone, ...]:
         """The zones of one page of the form, 1-based."""

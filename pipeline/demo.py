@@ -54,13 +54,15 @@ def run(samples: Path, *, home: Path, once: bool, out: Console) -> int:
         if once:
             return failed
         address = f"http://{settings.host}:{settings.port}/"
-        out.print(f"\nOuvrez {address} et entrez comme codeur / {PASSWORD} (ou superviseur, operateur : même mot de passe).")
-        out.print("Le champ douteux est affiché sous son image : Entrée valide, F4 illisible, F9 vide, F2 page, F1 aide.")
+        out.print(
+            f"\nOuvrez {address} et entrez comme codeur / {PASSWORD} (ou superviseur, operateur : même mot de passe)."
+        )
+        out.print(
+            "Le champ douteux est affiché sous son image : Entrée valide, F4 illisible, F9 vide, F2 page, F1 aide."
+        )
         out.print(f"Les documents remis sont dans {installation.settings.outgoing}/ ; Ctrl+C arrête la démonstration.")
         webbrowser.open(address)
-        uvicorn.run(
-            installation.app(), host=settings.host, port=settings.port, log_level="warning", access_log=False
-        )
+        uvicorn.run(installation.app(), host=settings.host, port=settings.port, log_level="warning", access_log=False)
         return failed
     finally:
         installation.stop()

@@ -16,7 +16,8 @@ from models.batch import Document
 from models.definitions import FormDefinition
 from models.jobs import Job, Step
 from models.ports import UnitOfWork
-from models.releases import Release
+from models.releases import Release, ReleaseState
+from models.store.clock import RecordClock
 from models.store.engine import open_record
 from models.store.images import FsspecImages
 from models.store.unit_of_work import SqlUnitOfWork
@@ -37,7 +38,7 @@ from pipeline.stages import (
     quarantine,
 )
 from pipeline.sweep import sweep
-from pipeline.wiring import SystemClock, engines_label, local_root, secret_key
+from pipeline.wiring import engines_label, local_root, secret_key
 from videocoding_ui.application import create_app
 from videocoding_ui.desk import UploadedFile
 from videocoding_ui.settings import UiSettings
@@ -53,10 +54,11 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.clock = SystemClock()
         settings.home.mkdir(parents=True, exist_ok=True)
         self.engine: Engine = open_record(settings.record_url)
+        self.clock = RecordClock(self.engine)
         self.images = FsspecImages(settings.store_url)
+        self.images.remove_half_written(older_than_s=3600)
         self.queue = JobQueue(settings.queue_url)
         self.intake = RecordIntake(
             uow=self.uow, images=self.images, clock=self.clock, max_bytes=settings.max_upload_mb * 1024 * 1024
@@ -103,7 +105,23 @@ class Installation:
 
     def exporters(self) -> Exporters:
         """The destinations in use."""
-        return exporters_of(self.settings)
+        return exporters_of(self.settings, now=self.clock.now, already_sent=self._already_sent)
+
+    def _already_sent(self, supplier: str, number: str, year: int) -> bool:
+        """Another document with this supplier, number and year was released to Chorus before."""
+        with self.uow().reading() as uow:
+            for release in uow.releases.latest(100_000):
+                if release.destination != "chorus" or release.state is not ReleaseState.CONFIRMED:
+                    continue
+                values = {field.name: field.value for field in uow.fields.of_document(release.document_id)}
+                issued = str(values.get("issue_date") or "")
+                if (values.get("seller_siret"), values.get("invoice_number"), issued[:4]) == (
+                    supplier,
+                    number,
+                    str(year),
+                ):
+                    return True
+        return False
 
     def run(self) -> Callable[[str], object]:
         """Runs one job by its id."""
@@ -157,9 +175,7 @@ class Installation:
 
     def on_verified(self, uow: UnitOfWork, document: Document) -> Sequence[Job]:
         """Releases of a document that a person verified; they leave after the time in which it can be taken back."""
-        return plan_releases(
-            uow, document, self.exporters(), now=self.clock.now(), wait=timedelta(seconds=UNDO_S)
-        )
+        return plan_releases(uow, document, self.exporters(), now=self.clock.now(), wait=timedelta(seconds=UNDO_S))
 
     def on_recognise(self, uow: UnitOfWork, document: Document) -> Sequence[Job]:
         """Recognise a document again, with what a person said of it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from capture.sandbox import RasterPage
 from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage
 from models.reading import FieldValue, PageReading
@@ -52,7 +53,8 @@ def decode_page(content: bytes) -> GrayImage:
         raise RuntimeError(
             "a stored page picture cannot be decoded: run `depli journal verify` and check the image store"
         )
-    return image
+    gray: GrayImage = image.astype(np.uint8, copy=False)
+    return gray
 
 
 def _preview(image: GrayImage) -> bytes:
@@ -108,6 +110,7 @@ def _snippet(page: GrayImage, zone: Box) -> bytes:
         cut = np.full((SNIPPET_HEIGHT, SNIPPET_HEIGHT), 255, np.uint8)
     if cut.shape[0] < SNIPPET_HEIGHT:
         scale = SNIPPET_HEIGHT / cut.shape[0]
-        cut = cv2.resize(cut, (max(1, round(cut.shape[1] * scale)), SNIPPET_HEIGHT), interpolation=cv2.INTER_CUBIC)
+        size = (max(1, round(cut.shape[1] * scale)), SNIPPET_HEIGHT)
+        cut = cv2.resize(cut, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
     levels = (cut // 16 * 17).astype(np.uint8)
     return cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, 6])[1].tobytes()

@@ -20,8 +20,8 @@ PAGE_LIMIT_S = 120.0
 
 
 class ReadingPool:
-    """Runs page-level functions in child processes. Functions and arguments are picklable; the first argument of a function is
-    never the engines: it asks `pipeline.engines.engines()` for them in its own process."""
+    """Runs page-level functions in child processes. Functions and arguments are picklable; a function asks
+    `pipeline.engines.engines()` for the readers of its own process."""
 
     def __init__(self, engine_settings: EngineSettings, *, processes: int, page_limit_s: float = PAGE_LIMIT_S) -> None:
         self._page_limit_s = page_limit_s
@@ -88,5 +88,5 @@ class ReadingPool:
 
     def close(self) -> None:
         """Stop the processes at once; what they were at is read again later."""
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join(timeout=10)

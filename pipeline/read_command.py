@@ -69,7 +69,7 @@ def run_read(
             for result in read_sources(
                 files,
                 pool=pool,
-                sandbox=Sandbox(max_pages=settings.max_pages),
+                sandbox=Sandbox(),
                 definitions=definitions,
                 today=datetime.now(UTC).date(),
                 on_page=lambda: bar.advance(task),

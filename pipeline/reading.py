@@ -131,7 +131,8 @@ def _documents(
         if isinstance(page, UnusableImage):
             yield Rejected(str(path), page.code, _sentence(page), number)
     readings = [page for page in pages if isinstance(page, PageReading)]
-    for found in separate(readings).documents:
+    form_pages = {definition.id: definition.pages for definition in definitions}
+    for found in separate(readings, form_pages=form_pages).documents:
         own = [readings[position - 1] for position in found.pages]
         document = understand(own, [numbers[position - 1] for position in found.pages], definitions, today=today)
         yield Read(str(path), document)

@@ -93,9 +93,7 @@ def take_in(settings: Settings, paths: Sequence[Path], *, out: Console, err: Con
         for path in sources(paths):
             try:
                 with path.open("rb") as stream:
-                    taken = installation.intake.take(
-                        [Incoming(path.name, stream)], shown_name=path.name, source="cli"
-                    )
+                    taken = installation.intake.take([Incoming(path.name, stream)], shown_name=path.name, source="cli")
             except (UnusableImage, OSError) as error:
                 failed += 1
                 err.print(f"depli intake: {path}: {error}", style="red", markup=False)
@@ -138,5 +136,3 @@ def export(settings: Settings, *, retry: bool, out: Console) -> int:
         return 1
     finally:
         installation.stop()
-
-

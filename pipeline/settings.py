@@ -1,4 +1,4 @@
-"""One frozen `Settings`, made where the program starts. Every setting may be given as `DEPLI_<NAME>` or in a `.env` file."""
+"""One frozen `Settings`, made where the program starts. Each may be given as `DEPLI_<NAME>` or in a `.env` file."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     """Folder of accounting files; empty = `home`/sortants/comptabilite."""
     chorus_folder: Path | None = None
     """Folder of Chorus pivot files; empty = `home`/sortants/chorus."""
+    chorus_buyer_siret: str = Field(default="", pattern=r"^(\d{14})?$")
+    """SIRET of the authority, for invoices that do not print it."""
+    chorus_buyer_name: str = ""
+    """Name of the authority, for the same."""
     destinations: tuple[str, ...] = ("ged", "accounting", "meter_readings", "mandates", "chorus")
     """Exporters in use, by name."""
     log_format: Literal["console", "json"] = "console"

@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
-from capture.intake import Member, expand
-from capture.sandbox import Sandbox, SourceInfo
+from capture.sandbox import Member, Sandbox, SourceInfo
 from capture.separation import separate
 
 from models.batch import (
@@ -89,7 +88,7 @@ def open_master(master_id: str, shop: Workshop) -> Write:
     path = shop.files.path(master.image)
     try:
         info = shop.sandbox.inspect(path)
-        members = expand(path, sandbox=shop.sandbox) if info.kind == "zip" else ()
+        members = shop.sandbox.expand(path) if info.kind == "zip" else []
     except UnusableImage as error:
         code, reason = error.code, str(error)
         return lambda uow: _write_refused(uow, master_id, code, reason, shop.clock)
@@ -204,7 +203,7 @@ def read_page(page_id: str, shop: Workshop) -> Write:
             blank=outcome.reading.blank,
             form=outcome.reading.form.form if outcome.reading.form else None,
         )
-        return _after_pages(uow, uow.batches.get(page.batch_id), now)
+        return _after_pages(uow, uow.batches.lock(page.batch_id), now)
 
     return write
 
@@ -214,7 +213,7 @@ def _write_unusable(uow: UnitOfWork, page_id: str, code: str, reason: str, shop:
     page = uow.pages.get(page_id)
     page.reject(Route.RESCAN, REFUSALS.get(code, reason))
     uow.journal.append("page_rejected", at=now, subject=f"page:{page_id}", batch_id=page.batch_id, code=code)
-    return _after_pages(uow, uow.batches.get(page.batch_id), now)
+    return _after_pages(uow, uow.batches.lock(page.batch_id), now)
 
 
 def _after_pages(uow: UnitOfWork, batch: Batch, now: datetime) -> Sequence[Job]:
@@ -245,11 +244,12 @@ def separate_batch(batch_id: str, shop: Workshop) -> Write:
         pages = [page for page in uow.pages.of_batch(batch_id) if page.state is PageState.READ]
         readings = uow.readings.of_pages([page.id for page in pages])
         masters = uow.masters.of_batch(batch_id)
+    form_pages = {definition.id: definition.pages for definition in shop.definitions}
     separated = []
     for master in masters:
         own = [page for page in pages if page.master_id == master.id]
         if own:
-            separated.append((own, separate([readings[page.id].content for page in own])))
+            separated.append((own, separate([readings[page.id].content for page in own], form_pages=form_pages)))
 
     def write(uow: UnitOfWork) -> Sequence[Job]:
         now = shop.clock.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -51,7 +52,7 @@ def load_template(folder: Path) -> FormTemplate:
     sized = tuple(_to_size(blank, definition.page_mm, picture) for blank in blanks)
     if len(sized) < definition.pages:
         raise Misconfigured(f"{picture}: {len(sized)} page(s), but fields.json has zones on page {definition.pages}.")
-    return FormTemplate(definition, sized, TEMPLATE_DPI)
+    return FormTemplate(replace(definition, blank_pages=len(sized)), sized, TEMPLATE_DPI)
 
 
 def _from_pdf(picture: Path) -> list[GrayImage]:

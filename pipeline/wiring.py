@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlparse
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """This moment, aware UTC."""
-        return datetime.now(UTC)
 
 
 def local_root(url: str) -> Path | None:
@@ -37,7 +28,7 @@ def secret_key(home: Path) -> str:
 
 def engines_label() -> str:
     """Versions of product and weights, kept beside each reading."""
-    from models.learned.registry import WEIGHTS
+    from models.learned.registry import REGISTRY
 
-    digest = "+".join(f"{name}:{weights.sha256[:8]}" for name, weights in sorted(WEIGHTS.items()))
+    digest = "+".join(f"{name}:{weights.sha256[:8]}" for name, weights in sorted(REGISTRY.items()))
     return f"depli {version('depli')} {digest}"
