@@ -1,0 +1,331 @@
+"""Cells of a comb: found by their printed lines, the lines taken out, each cell cut with the strokes that are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from extraction.registration import Placement
+from models.geometry import Box
+from models.image import FloatArray, GrayImage
+
+PX_PER_MM = 10.0
+"""Resolution of a cut comb: 254 dpi."""
+AROUND_MM = 2.4
+"""Paper cut around the comb."""
+_SLIDE_MM = 1.3
+"""How far from its expected place a printed line is looked for."""
+_MARGIN_MM = 0.45
+"""Paper kept around a cell when it is cut out."""
+_REACH = 0.3
+"""A cell's own stroke is followed this far out of the cell, in cell widths."""
+_OWN = 0.4
+"""A stroke with less than this share of its ink in a cell belongs to another cell."""
+_INK = 0.28
+"""Depth from which a pixel is ink, as a share of the depth of the comb's darkest ink."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comb:
+    """A comb cut out and cleaned."""
+
+    cells: tuple[GrayImage, ...]
+    """One picture a cell, box lines removed, paper around; strokes of neighbours removed."""
+    boxes: tuple[Box, ...]
+    """Where each cell truly is, millimetres on the blank."""
+    ink_mm2: tuple[float, ...]
+    """Ink that belongs to each cell."""
+    outside: bool
+    """Writing goes on where there is no cell: before the first, after the last, between two."""
+    struck: bool
+    """One long stroke runs through several cells that are written in."""
+
+
+def cut_comb(page: GrayImage, placement: Placement, cells: Sequence[Box]) -> Comb:
+    """Cut the cells of a comb from a page.
+
+    Args:
+        page: shape (height, width), uint8, 0 ink, 255 paper. cells: millimetres on the blank, from left to right.
+    """
+    area = Box.around(cells).grown(AROUND_MM)
+    strip = placement.cut(page, area, px_per_mm=PX_PER_MM)
+    depth = _depth(strip)
+    expected = [_in_strip(cell, area) for cell in cells]
+    found = _snapped(depth, expected)
+    cleaned = _without_lines(depth, found)
+    return _cut_cells(cleaned, found, area)
+
+
+def _in_strip(cell: Box, area: Box) -> Box:
+    return Box(cell.x - area.x, cell.y - area.y, cell.width, cell.height).scaled(PX_PER_MM)
+
+
+def _depth(strip: GrayImage) -> FloatArray:
+    """How much darker than the paper around it each pixel is, gray levels 0..255, uneven light taken out."""
+    small = cv2.resize(strip, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    # The paper is what is brightest in a window wider than any stroke.
+    paper = cv2.dilate(cv2.medianBlur(small, 3), np.ones((9, 9), np.uint8))
+    paper = cv2.blur(cv2.erode(paper, np.ones((5, 5), np.uint8)), (9, 9))
+    ground = cv2.resize(paper, (strip.shape[1], strip.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.maximum(0, ground.astype(np.float32) - strip.astype(np.float32))
+
+
+def _snapped(depth: FloatArray, cells: Sequence[Box]) -> list[Box]:
+    """The cells where their printed lines are."""
+    tall = max(5, round(0.55 * cells[0].height))
+    wide = max(5, round(0.55 * cells[0].width))
+    upright = cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((tall, 1), np.uint8))
+    level = cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((1, wide), np.uint8))
+    top, bottom = min(c.y for c in cells), max(c.bottom for c in cells)
+    middle = upright[max(0, round(top)) : round(bottom)]
+    edges = sorted({round(x, 2) for cell in cells for x in (cell.x, cell.right)})
+    move_x = _line_positions(middle.mean(axis=0), edges)
+    row_profile = level[:, max(0, round(cells[0].x)) : round(cells[-1].right)].mean(axis=1)
+    down = _line_positions(row_profile, [top, bottom])
+    y0, y1 = down(top), down(bottom)
+    tilt = _tilt(level, cells, (y0, y1))
+    snapped = []
+    for cell in cells:
+        x0, x1 = move_x(cell.x), move_x(cell.right)
+        slope = tilt * (cell.center_x - depth.shape[1] / 2)
+        snapped.append(Box(x0, y0 + slope, max(4.0, x1 - x0), max(4.0, y1 - y0)))
+    return snapped
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shift:
+    """Where a line expected at a place truly is: one fit for the whole comb, and each line's own departure from it."""
+
+    offset: float
+    stretch: float
+    places: NDArray[np.float64]
+    own: NDArray[np.float64]
+
+    def __call__(self, place: float) -> float:
+        local = float(np.interp(place, self.places, self.own)) if len(self.places) else 0.0
+        return place + self.offset + self.stretch * place + local
+
+
+def _line_positions(profile: NDArray[np.float32], expected: Sequence[float]) -> _Shift:
+    """Fit expected line positions to the peaks of a profile, all together first, then each for itself."""
+    places = np.array(expected, np.float64)
+    strength = np.asarray(cv2.GaussianBlur(profile.reshape(1, -1).astype(np.float32), (0, 0), 1.0)).ravel()
+    slide = round(_SLIDE_MM * PX_PER_MM)
+    shifts = np.arange(-slide, slide + 0.1, 0.5)
+    ticks = np.arange(len(strength))
+    capped = np.minimum(strength, 1.5 * np.median(strength[strength > 0.25 * strength.max()] if strength.any() else [0]))
+    totals = np.array([np.interp(places + s, ticks, capped).sum() for s in shifts])
+    # All else equal the registration is right: a lone stroke beside a faint comb must not pull it away.
+    first = float(shifts[int(np.argmax(totals * (1 - 0.12 * (shifts / slide) ** 2)))])
+    found, weight = [], []
+    for place in places:
+        near = np.arange(-4, 4.1, 0.5)
+        values = np.interp(place + first + near, ticks, strength)
+        at = int(np.argmax(values))
+        found.append(first + float(near[at]))
+        weight.append(float(values[at]) if 0 < at < len(near) - 1 else 0.0)
+    moves, weights = np.array(found), np.array(weight)
+    weights = np.minimum(weights, 2 * np.median(weights)) if weights.any() else weights
+    if weights.sum() <= 0 or strength.max() < 6:
+        return _Shift(0.0, 0.0, np.zeros(0), np.zeros(0))
+    offset, stretch = _line_fit(places, moves, weights)
+    own = np.clip(moves - offset - stretch * places, -2.5, 2.5)
+    trusted = weights > 0.4 * np.median(weights)
+    return _Shift(offset, stretch, places, np.where(trusted, own, 0.0))
+
+
+def _line_fit(places: NDArray[np.float64], moves: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
+    """Weighted straight line through moves, outliers left out; the stretch is kept within paper's and scanners'."""
+    keep = weights.copy()
+    offset, stretch = float(np.average(moves, weights=keep)), 0.0
+    for _ in range(3):
+        mean_x, mean_y = np.average(places, weights=keep), np.average(moves, weights=keep)
+        spread = float((keep * (places - mean_x) ** 2).sum())
+        slope = float((keep * (places - mean_x) * (moves - mean_y)).sum()) / spread if spread > 0 else 0.0
+        stretch = float(np.clip(slope, -0.02, 0.02)) if len(places) > 2 else float(np.clip(slope, -0.04, 0.04))
+        offset = float(mean_y - stretch * mean_x)
+        left = np.abs(moves - offset - stretch * places)
+        keep = weights * (left < max(1.5, 2 * float(np.median(left))))
+        if keep.sum() <= 0:
+            break
+    return offset, stretch
+
+
+def _tilt(level: FloatArray, cells: Sequence[Box], rows: tuple[float, float]) -> float:
+    """Slope of the comb's top and bottom lines, pixels down per pixel right."""
+    length = cells[-1].right - cells[0].x
+    if length < 250:
+        return 0.0
+    xs, ys, middle = [], [], level.shape[1] / 2
+    for cell in cells:
+        left, right = max(0, round(cell.x)), round(cell.right)
+        for row in rows:
+            low = max(0, round(row) - 7)
+            profile = level[low : round(row) + 8, left:right].mean(axis=1)
+            if profile.size and profile.max() > 12:
+                xs.append(cell.center_x - middle)
+                ys.append(low + float(np.argmax(profile)) - row)
+    if len(xs) < 6:
+        return 0.0
+    slope, _ = _line_fit(np.array(xs), np.array(ys), np.ones(len(xs)))[::-1]
+    return float(np.clip(slope, -0.015, 0.015))
+
+
+def _without_lines(depth: FloatArray, cells: Sequence[Box]) -> FloatArray:
+    """The writing without the cells' lines: a line's pixels become what is on both sides of the line."""
+    upright = [(x, cell.y, cell.bottom) for cell in cells for x in (cell.x, cell.right)]
+    level = [(y, cell.x, cell.right) for cell in cells for y in (cell.y, cell.bottom)]
+    half = _half_thickness(depth, upright)
+    cleaned = depth.copy()
+    for x, top, bottom in _merged(upright):
+        _bridge(cleaned, x, top - half - 2, bottom + half + 2, half)
+    turned = np.ascontiguousarray(cleaned.T)
+    half = _half_thickness(np.ascontiguousarray(depth.T), level)
+    for y, left, right in _merged(level):
+        _bridge(turned, y, left - half - 2, right + half + 2, half)
+    return np.ascontiguousarray(turned.T)
+
+
+def _merged(lines: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """The lines, each once: neighbouring cells share theirs."""
+    kept: list[tuple[float, float, float]] = []
+    for line in sorted(lines):
+        twin = next((k for k in kept if abs(k[0] - line[0]) < 2.5 and abs(k[1] - line[1]) < 4), None)
+        if twin is None:
+            kept.append(line)
+    return kept
+
+
+def _half_thickness(depth: FloatArray, lines: Sequence[tuple[float, float, float]]) -> int:
+    """Half the breadth of the printed lines, pixels, measured where most of them agree."""
+    profiles = []
+    for x, top, bottom in lines:
+        column = round(x)
+        if column - 8 < 0 or column + 9 > depth.shape[1]:
+            continue
+        part = depth[max(0, round(top)) : round(bottom), column - 8 : column + 9]
+        profiles.append(np.median(part, axis=0))
+    if not profiles:
+        return 2
+    usual = np.median(np.array(profiles), axis=0)
+    peak = float(usual[5:12].max())
+    if peak < 8:
+        return 1
+    broad = int((usual[3:14] > 0.22 * peak).sum())
+    return int(np.clip((broad + 1) // 2, 1, 4))
+
+
+def _bridge(depth: FloatArray, x: float, top: float, bottom: float, half: int) -> None:
+    """Replace the columns of an upright line by what crosses it: dark only where both sides are, a little up or down."""
+    center = round(x)
+    left, right = center - half, center + half
+    if left < 2 or right > depth.shape[1] - 3:
+        return
+    y0, y1 = max(0, round(top)), min(depth.shape[0], round(bottom) + 1)
+    if y1 <= y0:
+        return
+    slant = np.ones((2 * half + 1, 1), np.uint8)
+    # Beside the line its own blur still darkens; one pixel further is the writing alone.
+    before = cv2.dilate(np.ascontiguousarray(depth[y0:y1, left - 1 : left]), slant).ravel()
+    after = cv2.dilate(np.ascontiguousarray(depth[y0:y1, right + 1 : right + 2]), slant).ravel()
+    far_before = cv2.dilate(np.ascontiguousarray(depth[y0:y1, left - 2 : left - 1]), slant).ravel()
+    far_after = cv2.dilate(np.ascontiguousarray(depth[y0:y1, right + 2 : right + 3]), slant).ravel()
+    crossing = np.minimum(np.minimum(before, far_before), np.minimum(after, far_after))
+    band = depth[y0:y1, left : right + 1]
+    depth[y0:y1, left : right + 1] = np.minimum(band, crossing[:, None])
+
+
+def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box) -> Comb:
+    darkest = float(np.percentile(depth, 99.5))
+    scale = max(darkest, 60.0)
+    mask = (depth > _INK * scale).astype(np.uint8)
+    count, labels, stats, centers = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    owner = _owners(labels, count, stats, cells)
+    pictures, ink = [], []
+    for number, cell in enumerate(cells):
+        mine = np.flatnonzero(owner == number)
+        pictures.append(_cell_picture(depth, labels, owner, number, cell, stats[mine], scale))
+        ink.append(float(stats[mine, cv2.CC_STAT_AREA].sum()) / PX_PER_MM**2)
+    boxes = tuple(
+        Box(area.x + c.x / PX_PER_MM, area.y + c.y / PX_PER_MM, c.width / PX_PER_MM, c.height / PX_PER_MM) for c in cells
+    )
+    struck = _is_struck(stats, cells)
+    return Comb(tuple(pictures), boxes, tuple(ink), _goes_on_outside(stats, centers, owner, cells), struck)
+
+
+def _owners(labels: NDArray[np.int32], count: int, stats: NDArray[np.int32], cells: Sequence[Box]) -> NDArray[np.int64]:
+    """The cell that each connected stroke belongs to: -1 none, -2 several."""
+    shares = np.zeros((count, len(cells)))
+    for number, cell in enumerate(cells):
+        x0, x1 = max(0, round(cell.x)), round(cell.right)
+        y0, y1 = max(0, round(cell.y)), round(cell.bottom)
+        inside = np.bincount(labels[y0:y1, x0:x1].ravel(), minlength=count)
+        shares[:, number] = inside / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
+    owner = shares.argmax(axis=1)
+    best = shares.max(axis=1, initial=0)
+    several = (shares > 0.22).sum(axis=1) > 1
+    owner[best < 0.3] = -1
+    owner[several] = -2
+    owner[0] = -3
+    return owner
+
+
+def _cell_picture(
+    depth: FloatArray,
+    labels: NDArray[np.int32],
+    owner: NDArray[np.int64],
+    number: int,
+    cell: Box,
+    own: NDArray[np.int32],
+    scale: float,
+) -> GrayImage:
+    """The cell on white paper, a little wider where its own strokes leave it, without strokes of other cells."""
+    margin = _MARGIN_MM * PX_PER_MM
+    limit = margin + _REACH * min(cell.width, cell.height)
+    x0, y0, x1, y1 = cell.x - margin, cell.y - margin, cell.right + margin, cell.bottom + margin
+    for left, top, width, height, area in own:
+        if area < 12:
+            continue
+        x0, y0 = min(x0, max(left - 3, cell.x - limit)), min(y0, max(top - 3, cell.y - limit))
+        x1, y1 = max(x1, min(left + width + 3, cell.right + limit)), max(y1, min(top + height + 3, cell.bottom + limit))
+    left, top, right, bottom = max(0, round(x0)), max(0, round(y0)), round(x1), round(y1)
+    part = depth[top:bottom, left:right].copy()
+    owners = owner[labels[top:bottom, left:right]]
+    foreign = ((owners >= 0) & (owners != number)) | (owners == -1)
+    if foreign.any():
+        # The soft rim of a foreign stroke goes with it.
+        grown = cv2.dilate(foreign.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+        part[grown & (owners != number) & (owners != -2)] = 0
+    beyond = np.ones(part.shape, bool)
+    beyond[
+        max(0, round(cell.y - margin) - top) : round(cell.bottom + margin) - top,
+        max(0, round(cell.x - margin) - left) : round(cell.right + margin) - left,
+    ] = False
+    part[beyond & (owners != number)] = 0
+    return np.asarray(255 - np.clip(part, 0, 255), np.uint8)
+
+
+def _goes_on_outside(
+    stats: NDArray[np.int32], centers: NDArray[np.float64], owner: NDArray[np.int64], cells: Sequence[Box]
+) -> bool:
+    """Whether something as large as a character stands beside the cells."""
+    height = cells[0].height
+    for label in np.flatnonzero(owner == -1):
+        _, _, wide, tall, area = stats[label]
+        level = cells[0].y < centers[label][1] < cells[0].bottom
+        if level and tall > 0.4 * height and wide < 3 * cells[0].width and area > 40:
+            return True
+    return False
+
+
+def _is_struck(stats: NDArray[np.int32], cells: Sequence[Box]) -> bool:
+    """Whether one stroke runs level through two cells and more."""
+    pitch = cells[0].width
+    return any(
+        wide > 2.2 * pitch and tall < 0.9 * cells[0].height and area < 0.35 * wide * tall + 8 * wide
+        for _, _, wide, tall, area in stats[1:]
+    )

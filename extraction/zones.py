@@ -1,0 +1,253 @@
+"""Read the zones of a form's page: each by the reader its kind asks for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import zxingcpp
+
+from extraction.combs import Comb, cut_comb
+from extraction.readers import marks
+from extraction.registration import Placement, placement
+from models.definitions import Charset, Zone, ZoneKind
+from models.geometry import MM_PER_INCH, Box
+from models.image import GrayImage
+from models.reading import Barcode, FormMatch, Reading
+from models.templates import FormTemplate
+from models.text import Character
+
+LINE_PX_PER_MM = 8.0
+"""Resolution at which lines are cut for the text reader: 200 dpi."""
+_ACCENTED = "ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜŸŒ"
+ALPHABETS: dict[Charset, str] = {
+    Charset.DIGITS: "0123456789",
+    Charset.ALPHA: f"ABCDEFGHIJKLMNOPQRSTUVWXYZ{_ACCENTED}'- ",
+    Charset.ALNUM: "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'- ",
+    Charset.EMAIL: "abcdefghijklmnopqrstuvwxyz0123456789@._-+",
+}
+"""The characters that may stand in a line of print or of running writing; a charset not listed: any."""
+_SYMBOLOGIES = {"code128": "Code128", "code39": "Code39", "qr": "QRCode", "datamatrix": "DataMatrix"}
+
+
+class GlyphsReader(Protocol):
+    """Reads characters in boxes."""
+
+    name: str
+
+    def read_batch(self, groups: Sequence[tuple[Sequence[GrayImage], Charset]]) -> list[list[Character]]:
+        """The characters that may stand in each cell of each group, best first; "" is an empty cell."""
+
+
+class LineReader(Protocol):
+    """Reads one line of text."""
+
+    def read_line(self, image: GrayImage, alphabet: str | None = None) -> Reading:
+        """The text of a line cut out of its page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneReaders:
+    """The readers zones are given to."""
+
+    glyphs: GlyphsReader
+    printed: LineReader
+    """Print and running handwriting."""
+    second: LineReader | None = None
+    """An independent reader of print, asked for what the first is unsure of."""
+
+
+def zone_key(zone: Zone) -> str:
+    """The name under which a zone's reading is kept: the field, and the value for a box to tick."""
+    return f"{zone.name}={zone.value}" if zone.kind is ZoneKind.CHECKBOX else zone.name
+
+
+def read_zones(
+    page: GrayImage,
+    *,
+    dpi: float,
+    template: FormTemplate,
+    match: FormMatch,
+    readers: ZoneReaders,
+    barcodes: Sequence[Barcode] = (),
+) -> dict[str, Reading]:
+    """Read every zone of one page of a form.
+
+    Args:
+        page: the upright page, shape (height, width), uint8, 0 ink, 255 paper. dpi: of the page.
+        match: as `extraction.registration.refine` made it.
+        barcodes: those already found on the page, boxes in its pixels.
+    Returns: readings by `zone_key`, boxes in pixels of `page`. The text of a comb has a space for an empty cell
+        between two that are written in; of a checkbox or signature it is "true" or "false".
+    """
+    placed = placement(page, template, match)
+    zones = template.definition.zones_on(match.form_page)
+    sheet = _Sheet(page, template, match.form_page, placed)
+    read: dict[str, Reading] = {}
+    combs = [zone for zone in zones if zone.kind is ZoneKind.COMB]
+    read.update(_read_combs(sheet, combs, readers.glyphs))
+    for zone in zones:
+        if zone.kind is ZoneKind.CHECKBOX:
+            read[zone_key(zone)] = _read_tick(sheet, zone)
+        elif zone.kind is ZoneKind.SIGNATURE:
+            read[zone_key(zone)] = _read_signature(sheet, zone)
+        elif zone.kind is ZoneKind.BARCODE:
+            read[zone_key(zone)] = _read_barcode(sheet, zone, barcodes)
+        elif zone.kind in (ZoneKind.PRINTED, ZoneKind.LINE):
+            read[zone_key(zone)] = _read_text(sheet, zone, readers)
+    return {zone_key(zone): read[zone_key(zone)] for zone in zones}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """A page with the form that was laid over it."""
+
+    page: GrayImage
+    template: FormTemplate
+    number: int
+    placed: Placement
+
+    def cut(self, area: Box, px_per_mm: float) -> GrayImage:
+        return self.placed.cut(self.page, area, px_per_mm=px_per_mm)
+
+    def blank(self, area: Box, px_per_mm: float) -> GrayImage:
+        """The same part of the blank form."""
+        unit = np.array([[self.template.dpi / MM_PER_INCH, 0, 0], [0, self.template.dpi / MM_PER_INCH, 0], [0, 0, 1]])
+        plain = Placement(unit, np.zeros((0, 2)), np.zeros((0, 2)))
+        return plain.cut(self.template.blanks[self.number - 1], area, px_per_mm=px_per_mm)
+
+
+def _read_combs(sheet: _Sheet, zones: Sequence[Zone], glyphs: GlyphsReader) -> dict[str, Reading]:
+    cut = [cut_comb(sheet.page, sheet.placed, zone.cells) for zone in zones]
+    answers = glyphs.read_batch([(comb.cells, zone.charset) for zone, comb in zip(zones, cut, strict=True)])
+    return {
+        zone_key(zone): _comb_reading(sheet, zone, comb, answer, glyphs.name)
+        for zone, comb, answer in zip(zones, cut, answers, strict=True)
+    }
+
+
+def _comb_reading(sheet: _Sheet, zone: Zone, comb: Comb, answer: Sequence[Character], name: str) -> Reading:
+    characters = tuple(
+        Character(character.alternatives, sheet.placed.on_page(box))
+        for character, box in zip(answer, comb.boxes, strict=True)
+    )
+    text = "".join(character.best or " " for character in characters).strip()
+    confidence = math.prod(character.alternatives[0][1] if character.alternatives else 0.0 for character in characters)
+    flags = []
+    if comb.outside:
+        flags.append("outside_cells")
+    if comb.struck:
+        flags.append("crossed_out")
+    if any(sum(p for _, p in character.alternatives) < 0.5 for character in characters):
+        flags.append("overwritten")
+    return Reading(text, confidence, sheet.placed.on_page(zone.box), name, characters, tuple(flags))
+
+
+def _read_tick(sheet: _Sheet, zone: Zone) -> Reading:
+    margin = 1.6
+    area = zone.box.grown(margin)
+    mark = marks.tick(sheet.cut(area, marks.PX_PER_MM), sheet.blank(area, marks.PX_PER_MM), margin_mm=margin)
+    return _mark_reading(sheet, zone, mark)
+
+
+def _read_signature(sheet: _Sheet, zone: Zone) -> Reading:
+    area = zone.box.grown(-0.4)
+    mark = marks.signature(sheet.cut(area, marks.PX_PER_MM), sheet.blank(area, marks.PX_PER_MM))
+    return _mark_reading(sheet, zone, mark)
+
+
+def _mark_reading(sheet: _Sheet, zone: Zone, mark: marks.Mark) -> Reading:
+    box = sheet.placed.on_page(zone.box)
+    return Reading("true" if mark.made else "false", mark.confidence, box, marks.NAME, flags=mark.flags)
+
+
+def _read_barcode(sheet: _Sheet, zone: Zone, barcodes: Sequence[Barcode]) -> Reading:
+    box = sheet.placed.on_page(zone.box)
+    around = box.grown(0.15 * max(box.width, box.height))
+    for barcode in barcodes:
+        inside = around.x <= barcode.box.center_x <= around.right and around.y <= barcode.box.center_y <= around.bottom
+        if inside and zone.symbology in (None, barcode.symbology):
+            return Reading(barcode.text, _CODE_CONFIDENCE, box, f"zxing {barcode.symbology}")
+    wanted = [_SYMBOLOGIES[zone.symbology]] if zone.symbology in _SYMBOLOGIES else list(_SYMBOLOGIES.values())
+    formats = [getattr(zxingcpp.BarcodeFormat, name) for name in wanted]
+    for picture in _code_pictures(sheet.cut(zone.box.grown(3.0), 12.0)):
+        found = zxingcpp.read_barcodes(picture, formats=formats, try_rotate=True, try_downscale=True, try_invert=False)
+        if found:
+            return Reading(found[0].text, _CODE_CONFIDENCE, box, f"zxing {zone.symbology or found[0].format}")
+    return Reading("", 0.0, box, "zxing")
+
+
+_CODE_CONFIDENCE = 0.9995
+"""A barcode that decodes has passed its own check digits."""
+
+
+def _code_pictures(cut: GrayImage) -> list[GrayImage]:
+    """The cut as it is, then smoothed and thresholded in ways that mend what scanners break."""
+    smooth = np.asarray(cv2.GaussianBlur(cut, (0, 0), 1.5), np.uint8)
+    _, otsu = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
+    local = cv2.adaptiveThreshold(smooth, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 61, 8)
+    along = cv2.blur(cut, (1, 25))
+    half = cv2.resize(smooth, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return [np.asarray(picture, np.uint8) for picture in (cut, otsu, local, along, half)]
+
+
+def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
+    up, down = (2.6, 2.2) if zone.kind is ZoneKind.LINE else (0.6, 0.6)
+    area = Box(zone.box.x - 0.8, zone.box.y - up, zone.box.width + 1.6, zone.box.height + up + down)
+    cut = sheet.cut(area, LINE_PX_PER_MM)
+    cleaned = _without_print(cut, sheet.blank(area, LINE_PX_PER_MM))
+    middle = (up * LINE_PX_PER_MM, (up + zone.box.height) * LINE_PX_PER_MM)
+    line = _line_of(cleaned, middle)
+    box = sheet.placed.on_page(zone.box)
+    if line is None:
+        return Reading("", 0.99, box, "no ink")
+    alphabet = ALPHABETS.get(zone.charset)
+    read = readers.printed.read_line(line, alphabet)
+    return Reading(read.text, read.confidence, box, read.reader, tuple(Character(c.alternatives) for c in read.characters))
+
+
+def _without_print(cut: GrayImage, blank: GrayImage) -> GrayImage:
+    """The cut with what the blank prints there (labels, dotted lines, frames) painted over from what surrounds it."""
+    printed = (blank < 200).astype(np.uint8)
+    if not printed.any():
+        return cut
+    covered = cv2.dilate(printed, np.ones((3, 5), np.uint8))
+    covered[:1], covered[-1:] = 0, 0
+    return np.asarray(cv2.inpaint(cut, covered, 3, cv2.INPAINT_TELEA), np.uint8)
+
+
+def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
+    """The writing in a zone with a little paper around, `None` when there is none.
+
+    Strokes that keep outside the zone's own height belong to the lines above and below, and are painted over.
+    """
+    paper = int(np.percentile(cut, 75))
+    smooth = cv2.GaussianBlur(cut, (0, 0), 0.7)
+    darkest = float(np.percentile(smooth, 0.5))
+    if paper - darkest < 25:
+        return None
+    mask = (smooth < paper - max(18.0, 0.3 * (paper - darkest))).astype(np.uint8)
+    count, labels, stats, centers = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    keep = np.zeros(count, bool)
+    for label in range(1, count):
+        left, top, wide, tall, area = stats[label]
+        within = min(top + tall, middle[1]) - max(top, middle[0])
+        speck = area < 5
+        streak = (tall > 0.95 * cut.shape[0] and wide < 6) or (wide > 0.9 * cut.shape[1] and tall < 6)
+        keep[label] = not speck and not streak and within > 0.35 * tall
+    if not keep.any() or stats[keep, cv2.CC_STAT_AREA].sum() < 25:
+        return None
+    foreign = (labels > 0) & ~keep[labels]
+    cleaned = cut.copy()
+    cleaned[cv2.dilate(foreign.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~keep[labels]] = paper
+    kept = stats[keep]
+    x0, y0 = kept[:, 0].min(), kept[:, 1].min()
+    x1, y1 = (kept[:, 0] + kept[:, 2]).max(), (kept[:, 1] + kept[:, 3]).max()
+    margin = 6
+    return np.ascontiguousarray(
+        cleaned[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
+    )
