@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from models.errors import Misconfigured, Unavailable
+from models.errors import CaptureError, Misconfigured, Unavailable
 from models.handover import Parcel, Receipt
 
 CHECKSUMS = "SHA256SUMS"
@@ -45,7 +45,7 @@ class FolderDelivery:
         """
         _refuse_bad_names(parcel)
         local = local_folder(self.root)
-        with _as_ours(self.root):
+        with _as_ours(self.root, remote=local is None):
             if local is not None:
                 reference, sha256 = _deliver_on_disk(local, key, parcel)
             else:
@@ -80,17 +80,26 @@ def is_single_file(parcel: Parcel) -> bool:
 
 
 @contextmanager
-def _as_ours(root: str) -> Iterator[None]:
+def _as_ours(root: str, *, remote: bool) -> Iterator[None]:
     try:
         yield
+    except CaptureError:
+        raise
     except (PermissionError, NotADirectoryError) as error:
         raise Misconfigured(f"{_shown(root)} refuses us ({type(error).__name__}). Correct its rights.") from error
     except OSError as error:
+        what = error.strerror or type(error).__name__
         if error.errno in REFUSED_ERRNOS:
-            raise Misconfigured(f"{_shown(root)} refuses us ({error.strerror}). Correct the destination.") from error
-        raise Unavailable(
-            f"{_shown(root)} does not take files now ({error.strerror or type(error).__name__})."
-        ) from error
+            raise Misconfigured(f"{_shown(root)} refuses us ({what}). Correct the destination.") from error
+        raise Unavailable(f"{_shown(root)} does not take files now ({what}).") from error
+    except Exception as error:
+        if not remote:
+            raise
+        if isinstance(error, ImportError | ValueError):
+            # the cause may quote the whole URL, with its password
+            raise Misconfigured(f"{_shown(root)} is no store we know. Correct the URL.") from None
+        # each fsspec back end has its own errors (SSH, S3, HTTP): nothing was confirmed, so it is tried again
+        raise Unavailable(f"{_shown(root)} does not answer ({type(error).__name__}).") from error
 
 
 def _shown(root: str) -> str:

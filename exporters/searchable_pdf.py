@@ -109,8 +109,8 @@ def _codes(characters: str) -> dict[str, int]:
 
 
 def _clean(text: str) -> str:
-    """What may stand in a word: no controls, no halves of pairs, no spaces."""
-    return "".join(c for c in text if c.isprintable() and not c.isspace() and c != "\ufeff")
+    """What may stand in a word: no controls, no halves of pairs, one space for each run of blanks."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable() and c != "\ufeff")
 
 
 def _words(line: TextLine) -> list[tuple[str, float, float]]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_HARMLESS = re.compile(r"[+-]?[0-9][0-9 ]*(?:[.,][0-9]+)?")
+_HARMLESS = re.compile(r"[+-]?[0-9][0-9 \u00a0\u202f]*(?:[.,][0-9]+)?")
 """A number, with its sign; a telephone number with its country code is one."""
 
 
@@ -49,6 +49,10 @@ _PLAIN = {
     "–": "-",
     "—": "-",
     "…": "...",
+    "Ł": "L",
+    "ł": "l",
+    "Đ": "D",
+    "đ": "d",
     "\u202f": " ",
     "\u2009": " ",
     "\u00a0": " ",

@@ -1,0 +1,1 @@
+"""Published schemas that our exports are validated against; data only. Origin and licences: README.md."""
