@@ -143,7 +143,9 @@ def _working(page: GrayImage, dpi: float) -> tuple[GrayImage, float]:
 def _features(work: GrayImage) -> tuple[Points, NDArray[np.uint8]]:
     # Bitonal scans have corners on every pixel of a stroke's edge; a slight blur makes them like gray ones.
     smooth = cv2.GaussianBlur(work, (0, 0), 1.0)
-    orb = cv2.ORB.create(nfeatures=_FEATURES, scaleFactor=1.25, nlevels=4, edgeThreshold=16, patchSize=31, fastThreshold=12)
+    orb = cv2.ORB.create(
+        nfeatures=_FEATURES, scaleFactor=1.25, nlevels=4, edgeThreshold=16, patchSize=31, fastThreshold=12
+    )
     keypoints, descriptors = orb.detectAndCompute(smooth, None)
     if descriptors is None:
         return np.zeros((0, 2)), np.zeros((0, 32), np.uint8)
@@ -195,9 +197,7 @@ def _most_detailed(detail: NDArray[np.float32], fixed: NDArray[np.float32], most
     return chosen
 
 
-def _placed(
-    page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]
-) -> tuple[Matrix, int] | None:
+def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> tuple[Matrix, int] | None:
     """Where the form page would lie, and the number of features that agree."""
     if len(page.points) < _FEWEST_PAIRS:
         return None

@@ -117,7 +117,9 @@ def _line_positions(profile: NDArray[np.float32], expected: Sequence[float]) -> 
     slide = round(_SLIDE_MM * PX_PER_MM)
     shifts = np.arange(-slide, slide + 0.1, 0.5)
     ticks = np.arange(len(strength))
-    capped = np.minimum(strength, 1.5 * np.median(strength[strength > 0.25 * strength.max()] if strength.any() else [0]))
+    capped = np.minimum(
+        strength, 1.5 * np.median(strength[strength > 0.25 * strength.max()] if strength.any() else [0])
+    )
     totals = np.array([np.interp(places + s, ticks, capped).sum() for s in shifts])
     # All else equal the registration is right: a lone stroke beside a faint comb must not pull it away.
     first = float(shifts[int(np.argmax(totals * (1 - 0.12 * (shifts / slide) ** 2)))])
@@ -138,7 +140,9 @@ def _line_positions(profile: NDArray[np.float32], expected: Sequence[float]) -> 
     return _Shift(offset, stretch, places, np.where(trusted, own, 0.0))
 
 
-def _line_fit(places: NDArray[np.float64], moves: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
+def _line_fit(
+    places: NDArray[np.float64], moves: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[float, float]:
     """Weighted straight line through moves, outliers left out; the stretch is kept within paper's and scanners'."""
     keep = weights.copy()
     offset, stretch = float(np.average(moves, weights=keep)), 0.0
@@ -251,7 +255,8 @@ def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box) -> Comb:
         pictures.append(_cell_picture(depth, labels, owner, number, cell, stats[mine], scale))
         ink.append(float(stats[mine, cv2.CC_STAT_AREA].sum()) / PX_PER_MM**2)
     boxes = tuple(
-        Box(area.x + c.x / PX_PER_MM, area.y + c.y / PX_PER_MM, c.width / PX_PER_MM, c.height / PX_PER_MM) for c in cells
+        Box(area.x + c.x / PX_PER_MM, area.y + c.y / PX_PER_MM, c.width / PX_PER_MM, c.height / PX_PER_MM)
+        for c in cells
     )
     struck = _is_struck(stats, cells)
     return Comb(tuple(pictures), boxes, tuple(ink), _goes_on_outside(stats, centers, owner, cells), struck)

@@ -77,9 +77,7 @@ class Placement:
     def on_page(self, area: Box) -> Box:
         """The upright box in pixels of the page around where `area` of the blank lies."""
         dx, dy = self.drift(area.center_x, area.center_y)
-        corners = np.array(
-            [(x + dx, y + dy) for x in (area.x, area.right) for y in (area.y, area.bottom)], np.float64
-        )
+        corners = np.array([(x + dx, y + dy) for x in (area.x, area.right) for y in (area.y, area.bottom)], np.float64)
         seen = projected(corners, self.matrix)
         (x0, y0), (x1, y1) = seen.min(axis=0), seen.max(axis=0)
         return Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
@@ -162,7 +160,9 @@ def _landmarks(template: FormTemplate, number: int) -> tuple[tuple[float, float,
     return tuple((x / PX_PER_MM, y / PX_PER_MM, smooth[y : y + height, x : x + width].copy()) for x, y in chosen)
 
 
-def _richest(corners: NDArray[np.float32], fixed: NDArray[np.float32], size: tuple[int, int]) -> Sequence[tuple[int, int]]:
+def _richest(
+    corners: NDArray[np.float32], fixed: NDArray[np.float32], size: tuple[int, int]
+) -> Sequence[tuple[int, int]]:
     width, height = size
     if corners.shape[0] <= height or corners.shape[1] <= width:
         return ()
@@ -226,5 +226,6 @@ def _sampled(page: GrayImage, to_page: Matrix, size: tuple[int, int]) -> GrayIma
         source = np.asarray(cv2.blur(page, (int(shrink + 0.5), int(shrink + 0.5))), np.uint8)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
-        cv2.warpPerspective(source, centered, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255), np.uint8
+        cv2.warpPerspective(source, centered, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255),
+        np.uint8,
     )

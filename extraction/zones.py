@@ -207,7 +207,9 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
         return Reading("", 0.99, box, "no ink")
     alphabet = ALPHABETS.get(zone.charset)
     read = readers.printed.read_line(line, alphabet)
-    return Reading(read.text, read.confidence, box, read.reader, tuple(Character(c.alternatives) for c in read.characters))
+    return Reading(
+        read.text, read.confidence, box, read.reader, tuple(Character(c.alternatives) for c in read.characters)
+    )
 
 
 def _without_print(cut: GrayImage, blank: GrayImage) -> GrayImage:
@@ -248,6 +250,4 @@ def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
     x0, y0 = kept[:, 0].min(), kept[:, 1].min()
     x1, y1 = (kept[:, 0] + kept[:, 2]).max(), (kept[:, 1] + kept[:, 3]).max()
     margin = 6
-    return np.ascontiguousarray(
-        cleaned[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
-    )
+    return np.ascontiguousarray(cleaned[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin])

@@ -1,0 +1,236 @@
+"""From the readings of a form's zones to its fields: the best value that can be true, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from extraction import decoding
+from extraction.calibration import calibrated
+from extraction.decoding import Guess
+from extraction.written_values import decode_comb, decode_line
+from extraction.zones import zone_key
+from models.definitions import FormDefinition, Zone, ZoneKind, field_definition
+from models.geometry import MM_PER_INCH, Box
+from models.reading import Candidate, Decision, FieldValue, PageReading, Reading, Value
+from models.values.kinds import kind
+
+_KEPT = 5
+"""Candidates kept for the coder."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A zone's reading with where it was made."""
+
+    zone: Zone
+    reading: Reading
+    page: int
+    dpi: float
+
+    @property
+    def box_mm(self) -> Box:
+        return self.reading.zone.scaled(MM_PER_INCH / self.dpi)
+
+
+def form_fields(pages: Mapping[int, PageReading], definition: FormDefinition, *, today: date) -> dict[str, FieldValue]:
+    """The fields of a form from the readings of its pages.
+
+    Args:
+        pages: page of the document, 1-based -> its reading, with `form` set. today: the day the mail came in.
+    Returns: every field of the form, in its order; a field whose page is missing has no value and confidence 0.
+        Decisions are all `to_verify`: deciding is `extraction.acceptance.decide`.
+    """
+    seen = _seen(pages, definition)
+    fields: dict[str, FieldValue] = {}
+    for name in definition.field_names:
+        parts = [seen[key] for zone in definition.zones_named(name) if (key := zone_key(zone)) in seen]
+        fields[name] = _field(name, parts, definition, today=today) if parts else _missing(name)
+    fields = _together(fields)
+    return {name: _with_confidence(field) for name, field in fields.items()}
+
+
+def _seen(pages: Mapping[int, PageReading], definition: FormDefinition) -> dict[str, _Seen]:
+    found: dict[str, _Seen] = {}
+    for number, page in sorted(pages.items()):
+        if page.form is None or page.form.form != definition.id:
+            continue
+        for zone in definition.zones_on(page.form.form_page):
+            reading = page.zones.get(zone_key(zone))
+            if reading is not None:
+                found.setdefault(zone_key(zone), _Seen(zone, reading, number, page.dpi))
+    return found
+
+
+def _missing(name: str) -> FieldValue:
+    return FieldValue(name, None, 0.0, Decision.TO_VERIFY, flags=("page_missing",))
+
+
+def _field(name: str, parts: Sequence[_Seen], definition: FormDefinition, *, today: date) -> FieldValue:
+    first = parts[0]
+    if first.zone.kind is ZoneKind.CHECKBOX:
+        return _choice(name, parts)
+    if first.zone.kind is ZoneKind.SIGNATURE:
+        return _made(first, first.reading.text == "true", first.reading.confidence or 0.0)
+    if first.zone.kind is ZoneKind.BARCODE:
+        return _made(first, first.reading.text or None, first.reading.confidence or 0.0)
+    value_type = field_definition(name, zones=definition.zones_named(name)).value_type
+    if first.zone.kind is ZoneKind.COMB:
+        guesses = decode_comb(value_type, name, first.reading.characters, today=today)
+    else:
+        guesses = decode_line(value_type, name, first.reading, today=today)
+    return _from_guesses(first, guesses)
+
+
+def _made(seen: _Seen, value: Value, confidence: float) -> FieldValue:
+    reading = seen.reading
+    return FieldValue(
+        seen.zone.name,
+        value,
+        confidence,
+        Decision.TO_VERIFY,
+        page=seen.page,
+        box=seen.box_mm,
+        text=reading.text,
+        reader=reading.reader,
+        candidates=(Candidate(value, reading.text, confidence, reading.reader),),
+        characters=reading.characters,
+        flags=reading.flags,
+    )
+
+
+def _from_guesses(seen: _Seen, guesses: Sequence[Guess]) -> FieldValue:
+    """The best guess as the value; "" is a field left empty."""
+    reading = seen.reading
+    if not guesses:
+        return replace(_made(seen, None, 0.0), candidates=(), flags=(*reading.flags, "no_valid_value"))
+    best = guesses[0]
+    made = _made(seen, best.text or None, best.probability)
+    others = tuple(Candidate(g.text or None, g.text, g.probability, reading.reader) for g in guesses[:_KEPT])
+    return replace(made, candidates=others)
+
+
+def _choice(name: str, parts: Sequence[_Seen]) -> FieldValue:
+    """A group of boxes: the value ticked when at most one may be, else the list of those ticked."""
+    probabilities = [_probability(part.reading) for part in parts]
+    ticked = [p >= 0.5 for p in probabilities]
+    confidence = math.prod(max(p, 1 - p) for p in probabilities)
+    box = Box.around(part.box_mm for part in parts)
+    flags = {flag for part in parts for flag in part.reading.flags}
+    values = [part.zone.value or "" for part, on in zip(parts, ticked, strict=True) if on]
+    value: Value = values
+    if parts[0].zone.exclusive:
+        if sum(ticked) > 1:
+            flags.add("several_ticked")
+            confidence = min(confidence, 0.4)
+            best = max(range(len(parts)), key=lambda k: _mark_strength(parts[k].reading, probabilities[k]))
+            value = parts[best].zone.value
+        else:
+            value = values[0] if values else None
+    return FieldValue(
+        name,
+        value,
+        confidence,
+        Decision.TO_VERIFY,
+        page=parts[0].page,
+        box=box,
+        text=", ".join(values),
+        reader=parts[0].reading.reader,
+        candidates=(Candidate(value, ", ".join(values), confidence, parts[0].reading.reader),),
+        flags=tuple(sorted(flags)),
+    )
+
+
+def _probability(reading: Reading) -> float:
+    """That the box is ticked."""
+    confidence = reading.confidence if reading.confidence is not None else 0.5
+    return confidence if reading.text == "true" else 1 - confidence
+
+
+def _mark_strength(reading: Reading, probability: float) -> tuple[bool, float]:
+    # Who blackens one box and crosses another has corrected himself.
+    return "filled" not in reading.flags, probability
+
+
+def _together(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
+    """Fields that say something of each other: the likelier pair of values wins."""
+    fields = dict(fields)
+    _reweigh(fields, "meter_index", _index_after(fields.get("previous_index")))
+    _reweigh(fields, "subscriber_reference", _within(fields.get("barcode")))
+    _reweigh(fields, "bic", _bank_of(fields.get("iban")))
+    return fields
+
+
+def _reweigh(fields: dict[str, FieldValue], name: str, weight: Callable[[str], float] | None) -> None:
+    field = fields.get(name)
+    if field is None or weight is None or not field.candidates:
+        return
+    weighed = [
+        (c, (c.confidence or 0.0) * (weight(c.value) if isinstance(c.value, str) else 1.0)) for c in field.candidates
+    ]
+    unlisted = max(0.0, 1.0 - sum(c.confidence or 0.0 for c in field.candidates)) * min(
+        1.0, max(weight(c.value) if isinstance(c.value, str) else 1.0 for c in field.candidates)
+    )
+    total = sum(w for _, w in weighed) + unlisted
+    if total <= 0:
+        return
+    ranked = sorted(weighed, key=lambda item: -item[1])
+    candidates = tuple(replace(c, confidence=w / total) for c, w in ranked)
+    best = candidates[0]
+    fields[name] = replace(field, value=best.value, confidence=best.confidence, candidates=candidates)
+
+
+def _index_after(previous: FieldValue | None) -> Callable[[str], float] | None:
+    """Meters run forwards, by a few hundred cubic metres a year."""
+    if previous is None or not isinstance(previous.value, str) or not previous.value.isdigit():
+        return None
+    before, trust = int(previous.value), previous.confidence or 0.0
+
+    def weight(value: str) -> float:
+        used = int(value) - before
+        likely = 1.0 if 0 <= used <= 1000 else 0.25 if 0 <= used <= 5000 else 0.03
+        return trust * likely + (1 - trust) * 0.3
+
+    return weight
+
+
+def _within(barcode: FieldValue | None) -> Callable[[str], float] | None:
+    """Senders print the subscriber's reference into the barcode."""
+    if barcode is None or not isinstance(barcode.value, str):
+        return None
+    code = barcode.value
+    return lambda value: 1.0 if value in code else 0.002
+
+
+def _bank_of(iban: FieldValue | None) -> Callable[[str], float] | None:
+    """The BIC of the bank that keeps the account."""
+    from models.values.bank import bank_of
+
+    if iban is None or not isinstance(iban.value, str) or (iban.confidence or 0.0) < 0.5:
+        return None
+    _, bics = bank_of(iban.value)
+    country = iban.value[:2]
+    banks = {bic[:4] for bic in bics}
+
+    def weight(value: str) -> float:
+        if value[:4] in banks:
+            return 1.0
+        return 0.05 if value[4:6] == country else 0.005
+
+    return weight
+
+
+def _with_confidence(field: FieldValue) -> FieldValue:
+    """Calibrated confidence, and the codes of the checks the value fails."""
+    value_type = field_definition(field.name).value_type
+    confidence = calibrated(field.confidence or 0.0, value_type)
+    failed: tuple[str, ...] = ()
+    if isinstance(field.value, str) and value_type not in ("choice", "choices", "flag"):
+        failed = kind(value_type).check(field.value)
+    return replace(field, confidence=confidence, failed_rules=failed)
+
+
+__all__ = ["form_fields"]
+_ = (timedelta, decoding)

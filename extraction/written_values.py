@@ -1,0 +1,301 @@
+"""What each type of value looks like in a comb or on a line: the strings that can be true, best first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import date, timedelta
+from string import ascii_uppercase, digits
+
+from extraction import decoding
+from extraction.decoding import Guess, cells_of, guesses, run_of, search
+from models.reading import Reading
+from models.text import Character
+from models.values.kinds import kind
+from models.values.places import check_postal_code, communes
+
+_ALNUM = digits + ascii_uppercase
+_AGE_LIMIT = 116
+
+
+def decode_comb(value_type: str, name: str, characters: Sequence[Character], *, today: date) -> list[Guess]:
+    """The values that may stand in a comb, canonical, best first; "" = left empty.
+
+    Args:
+        value_type: key of `models.values.kinds`. name: of the field; tells birth dates from others.
+    """
+    empty = math.prod(character.probability("") for character in characters)
+    if value_type == "date" and len(characters) in (6, 8):
+        return _dates(name, characters, today)
+    special = _serial if name == "meter_serial" else _SPECIAL.get(value_type)
+    found = special(characters) if special else _free(value_type, characters)
+    return _or_empty(found, empty, characters)
+
+
+def _or_empty(found: Sequence[Guess], empty: float, characters: Sequence[Character]) -> list[Guess]:
+    """The guesses beside the possibility that the field was left empty."""
+    written = 1.0 - math.prod(0.5 + 0.5 * (character.probability("") > 0.5) for character in characters)
+    if empty > 1e-3 or not found:
+        share = empty / (empty + max(1e-12, (1 - empty) * written)) if found else empty
+        rest = [Guess(g.text, g.probability * (1 - share)) for g in found if g.text]
+        return sorted([*rest, Guess("", share)], key=lambda g: -g.probability)
+    return [g for g in found if g.text]
+
+
+def _dates(name: str, characters: Sequence[Character], today: date) -> list[Guess]:
+    if name == "birth_date":
+        earliest = date(today.year - _AGE_LIMIT, 1, 1)
+        return decoding.day(
+            characters, earliest=earliest, latest=today, usual=_birth_weight(today), pivot=today.year % 100
+        )
+    ahead = 400 if name == "entry_date" else 31
+    behind = 3650 if name == "entry_date" else 1500
+
+    def usual(written: date) -> float:
+        age = (today - written).days
+        if name == "entry_date":
+            return 1.0 if -120 <= age <= 400 else 0.05
+        return 1.0 if -2 <= age <= 120 else 0.15 if -20 <= age <= 400 else 0.01
+
+    return decoding.day(
+        characters,
+        earliest=today - timedelta(days=behind),
+        latest=today + timedelta(days=ahead),
+        usual=usual,
+        pivot=(today.year + 5) % 100,
+    )
+
+
+def _birth_weight(today: date) -> Callable[[date], float]:
+    def usual(born: date) -> float:
+        years = (today - born).days / 365.25
+        return 1.0 if 18 <= years <= 90 else 0.15 if 16 <= years <= 100 else 0.003
+
+    return usual
+
+
+def _number(characters: Sequence[Character]) -> list[Guess]:
+    return decoding.number(characters)
+
+
+def _index(characters: Sequence[Character]) -> list[Guess]:
+    added: dict[str, float] = {}
+    for guess in decoding.number(characters):
+        text = guess.text.lstrip("0") or "0" if guess.text else ""
+        added[text] = added.get(text, 0.0) + guess.probability
+    return [Guess(text, p) for text, p in sorted(added.items(), key=lambda item: -item[1])]
+
+
+def _phone(characters: Sequence[Character]) -> list[Guess]:
+    cells = cells_of(characters)
+
+    def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
+        if not character.isdigit():
+            return None
+        if position == 0:
+            return 0, 1.0 if character == "0" else 0.001
+        if position == 1:
+            return 0, 0.001 if character == "0" else 0.02 if character == "8" else 1.0
+        return 0, 1.0
+
+    paths, mass = search(cells, start=0, step=step, final=lambda state: 1.0)
+    return guesses(paths, mass)
+
+
+def _postal_code(characters: Sequence[Character]) -> list[Guess]:
+    cells = cells_of(characters)
+    start, step, final = run_of(digits, gap=1e-4)
+    paths, mass = search(cells, start=start, step=step, final=final, keep=12)
+    known = communes()
+    weighed = []
+    for path in paths:
+        if len(path.text) != 5 or check_postal_code(path.text):
+            weight = 0.002
+        else:
+            weight = 1.0 if path.text in known else 0.35
+        weighed.append(decoding.weighed(path, weight))
+    total = sum(path.mass for path in weighed) + 0.02 * max(0.0, mass - sum(path.mass for path in paths))
+    return guesses(sorted(weighed, key=lambda path: -path.mass), total)
+
+
+def _siret(characters: Sequence[Character]) -> list[Guess]:
+    def residue(so_far: int, position: int, character: str) -> int:
+        siren, whole = divmod(so_far, 10)
+        value = int(character)
+        # Luhn from the right: of 14 digits the even places double, of the first nine the odd ones.
+        doubled = 2 * value - 9 * (2 * value > 9)
+        whole = (whole + (doubled if position % 2 == 0 else value)) % 10
+        if position < 9:
+            siren = (siren + (doubled if position % 2 == 1 else value)) % 10
+        return siren * 10 + whole
+
+    return decoding.checked(
+        characters, alphabets=[digits] * 14, residue=residue, start=0, right=lambda r: r == 0, odds=100
+    )
+
+
+def _iban(characters: Sequence[Character]) -> list[Guess]:
+    french = _french_iban(characters)
+    if french and french[0].probability > 0.5:
+        return french
+    foreign = _foreign_iban(characters)
+    if foreign and (not french or foreign[0].probability > 2 * french[0].probability):
+        return foreign
+    return french
+
+
+def _french_iban(characters: Sequence[Character]) -> list[Guess]:
+    """FR76, bank, branch, account, key: the key makes the whole divisible, and the account seldom has letters."""
+    values = {c: str(int(c, 36)) for c in _ALNUM}
+    rib = {c: int(c) for c in digits} | {
+        letter: (number % 9) + 1 if letter < "S" else ((number + 1) % 9) + 1
+        for number, letter in enumerate(ascii_uppercase)
+    }
+    weights = [89] * 5 + [15] * 5 + [3] * 11 + [1] * 2
+    lengths = (5, 5, 11, 2)
+    places: list[int] = []
+    for length, factor in zip(lengths, (89, 15, 3, 1), strict=True):
+        places.extend(factor * 10 ** (length - 1 - k) % 97 for k in range(length))
+    cells = cells_of(characters)
+    if len(cells) < 27 or not weights or not values:
+        return []
+    head = "FR76"
+
+    def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
+        residue = int(str(state))
+        if position < 4:
+            return (0, 1.0) if character == head[position] else None
+        if position >= 27:
+            return (residue, 1.0) if character == "" else None
+        if character not in rib or not character:
+            return None
+        if character.isalpha():
+            if not 14 <= position < 25:
+                return None
+            return (residue + rib[character] * places[position - 4]) % 97, 0.004
+        return (residue + rib[character] * places[position - 4]) % 97, 0.1
+
+    paths, everything = search(cells, start=0, step=step, final=lambda state: 1.0)
+    paths, mass = search(cells, start=0, step=step, final=lambda state: float(int(str(state)) == 0))
+    wrong = max(0.0, everything - mass) * decoding.MISWRITTEN / ((1 - decoding.MISWRITTEN) * 97)
+    return guesses(paths, mass, wrong)
+
+
+def _foreign_iban(characters: Sequence[Character]) -> list[Guess]:
+    def residue(so_far: int, character: str) -> int:
+        for digit in str(int(character, 36)):
+            so_far = (so_far * 10 + int(digit)) % 97
+        return so_far
+
+    cells = cells_of(characters)
+
+    def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
+        so_far, moved, ended = state if isinstance(state, tuple) else (0, "", False)
+        if character == "":
+            return ((so_far, moved, True), 1.0) if position >= 15 else None
+        if ended or character not in _ALNUM:
+            return None
+        if position < 4:
+            if (position < 2) != character.isalpha():
+                return None
+            return (so_far, moved + character, False), 0.04 if position < 2 else 0.1
+        return (residue(so_far, character), moved, False), 0.1 if character.isdigit() else 0.004
+
+    def right(state: Hashable) -> float:
+        so_far, moved, _ = state if isinstance(state, tuple) else (0, "", False)
+        for character in moved:
+            so_far = residue(so_far, character)
+        return float(so_far == 1)
+
+    paths, everything = search(cells, start=(0, "", False), step=step, final=lambda state: 1.0)
+    paths, mass = search(cells, start=(0, "", False), step=step, final=right)
+    valid = [path for path in paths if not kind("iban").check(path.text)]
+    if not valid:
+        return []
+    wrong = max(0.0, everything - mass) * decoding.MISWRITTEN / ((1 - decoding.MISWRITTEN) * 97)
+    return guesses(valid, mass, wrong)
+
+
+def _bic(characters: Sequence[Character]) -> list[Guess]:
+    cells = cells_of(characters)
+
+    def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
+        if character == "":
+            return ("end", 1.0) if position >= 8 else None
+        if state == "end" or position >= 11:
+            return None
+        if position < 6:
+            if not character.isalpha():
+                return None
+            usual = character == "FR"[position - 4] if position >= 4 else True
+            return "in", 1.0 if usual else 0.05
+        if position < 8:
+            return "in", 1.0 if character.isalpha() else 0.4
+        return "in", 1.0
+
+    paths, mass = search(cells, start="in", step=step, final=lambda state: 1.0, keep=12)
+    return guesses([path for path in paths if len(path.text) in (8, 11)], mass)
+
+
+_SERIAL = ("L", "D", "D", "L", "L", "D", "D", "D", "D", "D", "D")
+"""Usual shape of a meter's number: maker, year, size and class, six digits (EN 14154 practice in France)."""
+
+
+def _serial(characters: Sequence[Character]) -> list[Guess]:
+    """A meter's number is mostly of the usual shape, but may be any run of letters and digits."""
+    cells = cells_of(characters)
+    usual_of = {"L": ascii_uppercase, "D": digits}
+
+    def shaped(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
+        if position >= len(_SERIAL):
+            return (state, 1.0) if character == "" else None
+        if not character or character not in usual_of[_SERIAL[position]]:
+            return None
+        return state, 36 / len(usual_of[_SERIAL[position]])
+
+    start, step, final = run_of(_ALNUM)
+    free, free_mass = search(cells, start=start, step=step, final=final)
+    if len(cells) < len(_SERIAL):
+        return guesses(free, free_mass)
+    fitting, fitting_mass = search(cells, start=0, step=shaped, final=lambda state: 1.0)
+    both = [*(decoding.weighed(p, 0.8) for p in fitting), *(decoding.weighed(p, 0.2) for p in free)]
+    return guesses(sorted(both, key=lambda p: -p.mass), 0.8 * fitting_mass + 0.2 * free_mass)
+
+
+def _reference(characters: Sequence[Character]) -> list[Guess]:
+    start, step, final = run_of(_ALNUM + "-/.")
+    paths, mass = search(cells_of(characters), start=start, step=step, final=final)
+    return guesses(paths, mass)
+
+
+def _free(value_type: str, characters: Sequence[Character]) -> list[Guess]:
+    """Words: an empty cell between two letters is a space."""
+    cells = cells_of(characters)
+    last = max((k for k, cell in enumerate(cells) if next(iter(cell)) != ""), default=-1)
+    first = next((k for k, cell in enumerate(cells) if next(iter(cell)) != ""), 0)
+    inner = cells[first : last + 1]
+    rest = math.prod(cell.get("", 0.0) for cell in (*cells[:first], *cells[last + 1 :]))
+    paths, mass = search(inner, start=0, step=lambda s, i, c: (0, 1.0), final=lambda s: 1.0, blank=" ")
+    return [Guess(" ".join(g.text.split()), g.probability * rest) for g in guesses(paths, mass)]
+
+
+_SPECIAL: Mapping[str, Callable[[Sequence[Character]], list[Guess]]] = {
+    "index": _index,
+    "digits": _number,
+    "phone": _phone,
+    "postal_code": _postal_code,
+    "siret": _siret,
+    "reference": _reference,
+    "iban": _iban,
+    "bic": _bic,
+}
+
+
+def decode_line(value_type: str, name: str, reading: Reading, *, today: date) -> list[Guess]:
+    """The values that a line of print or writing may mean, canonical, best first."""
+    confidence = reading.confidence if reading.confidence is not None else 0.5
+    text = " ".join(reading.text.split())
+    if not text:
+        return [Guess("", confidence)]
+    value = kind(value_type).parse(text)
+    return [Guess(value, confidence)] if value else [Guess(text, 0.2 * confidence)]
