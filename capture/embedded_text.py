@@ -50,6 +50,8 @@ def _words(layer: pypdfium2.PdfTextPage, count: int, height_pt: float, scale: fl
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     for index in range(count):
         character = chr(pdfium_c.FPDFText_GetUnicode(layer.raw, index))
+        if "\ud800" <= character <= "\udfff":
+            character = "\ufffd"  # half of a rare character: cannot be written as text
         if character.isspace() or character == "\x00":
             end_word()
             continue

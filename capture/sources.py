@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -54,11 +55,17 @@ class RasterPage:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file taken out of an archive."""
+    """A file taken out of an archive. It is on disk as long as a member of its archive is held."""
 
     shown_name: str
-    content: bytes
+    file: Path
+    _place: TemporaryDirectory[str] = field(repr=False)
     suffix: str = ".bin"
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes, read each time it is asked for."""
+        return self.file.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
