@@ -15,7 +15,7 @@ from models.ports import UnitOfWork
 from models.reading import Value
 from models.releases import ReleaseState
 from models.verification import Keying, KeyingAction
-from videocoding_ui.desk import Follows
+from videocoding_ui.desk import Follows, add_jobs
 from videocoding_ui.entered import NotUnderstood, understood
 
 
@@ -108,7 +108,7 @@ def verify(
     kept = list(fields)
     document.record_verified(kept, now=now)
     uow.journal.append(
-        "document_verified",
+        "document_keyed",
         at=now,
         subject=f"document:{document.id}",
         actor=coder_id,
@@ -118,7 +118,7 @@ def verify(
         forced=sum(each.forced for each in kept),
         illegible=sum(each.state is FieldState.ILLEGIBLE for each in kept),
     )
-    return list(on_verified(uow, document))
+    return add_jobs(uow, on_verified(uow, document))
 
 
 def take_back(uow: UnitOfWork, answer_id: str, *, coder_id: str, now: datetime, undo_s: float) -> Field:
@@ -192,7 +192,7 @@ def record_type(
         before=before.value,
         after=document_type.value,
     )
-    return Answered(Outcome.OK, jobs=list(on_recognise(uow, document)))
+    return Answered(Outcome.OK, jobs=add_jobs(uow, on_recognise(uow, document)))
 
 
 def _refuse_frozen(uow: UnitOfWork, document: Document, *, now: datetime, undo_s: float) -> None:

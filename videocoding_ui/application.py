@@ -49,10 +49,10 @@ def create_app(
         intake: takes uploaded files in as one batch.
         ring: rings the doorbell of the queue; called after the commit, with the jobs that were added.
         health: answers at least `{"ok": bool}`; no secrets in it.
-        on_verified: adds releases and their jobs in the transaction that verified a document. May be called again for a
-            document that a coder took back: releases still planned for it are to be used again.
-        on_recognise: adds the job that recognises a document (again), after a person classified or formed it.
-        on_retry: adds the job that tries a release again.
+        on_verified: adds the releases of a verified document and answers their jobs, which are added in the same
+            transaction. Called again for a document that a coder took back: releases still planned are used again.
+        on_recognise: answers the job that recognises a document (again), after a person classified or formed it.
+        on_retry: answers the job that tries a release again.
         forms: by id; their zones give the choices of checkbox groups. May be a live mapping.
     """
     # API pages of the framework load scripts from elsewhere; they stay off

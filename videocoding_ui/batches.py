@@ -14,7 +14,7 @@ from models.batch import Batch, BatchState, Document, Page, PageState
 from models.errors import UnusableImage
 from models.jobs import Job
 from models.ports import UnitOfWork
-from videocoding_ui.desk import Desk, UploadedFile
+from videocoding_ui.desk import Desk, UploadedFile, add_jobs
 from videocoding_ui.gate import Form, NotFound, NotPossible, OnDesk, Operator, Person, text_of
 from videocoding_ui.templating import page
 from videocoding_ui.texts import batch_texts
@@ -162,7 +162,7 @@ def restore(on: OnDesk, person: Operator, batch_id: str, page_id: str) -> Respon
         uow.documents.add(document)
         target.place(document.id, 0)
         _journal(uow, "page_restored", target, person, now)
-        return list(on.on_recognise(uow, document))
+        return add_jobs(uow, on.on_recognise(uow, document))
 
     return _done(on, work, batch_id, page_id)
 
@@ -173,7 +173,7 @@ def _again(uow: UnitOfWork, on: Desk, document: Document | None, pages: Sequence
     document.classify(document.document_type, document.form)
     for position, each in enumerate(pages):
         each.document_position = position
-    return list(on.on_recognise(uow, document))
+    return add_jobs(uow, on.on_recognise(uow, document))
 
 
 def _done(on: Desk, work: Callable[[UnitOfWork, datetime], list[Job]], batch_id: str, page_id: str) -> Response:

@@ -40,13 +40,16 @@ class Intake(Protocol):
 
 
 class Follows(Protocol):
-    """Adds, in the same transaction, the jobs that follow from an event on a document."""
+    """Answers the jobs that follow from an event on a document; they are added in the same transaction.
+
+    What else follows (releases, journal entries) it adds itself.
+    """
 
     def __call__(self, uow: UnitOfWork, document: Document, /) -> Iterable[Job]: ...
 
 
 class FollowsRelease(Protocol):
-    """Adds, in the same transaction, the jobs that follow from retrying a release."""
+    """Answers the jobs that follow from retrying a release; they are added in the same transaction."""
 
     def __call__(self, uow: UnitOfWork, release: Release, /) -> Iterable[Job]: ...
 
@@ -79,6 +82,11 @@ class Desk:
     def reading(self) -> UnitOfWork:
         """A snapshot to read from; never waits for writers."""
         return self.uow().reading()
+
+
+def add_jobs(uow: UnitOfWork, jobs: Iterable[Job]) -> list[Job]:
+    """Add the jobs that follow; one that is there already is not there twice."""
+    return [job for job in jobs if uow.jobs.add(job)]
 
 
 def desk(request: Request) -> Desk:

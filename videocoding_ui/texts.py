@@ -23,6 +23,7 @@ EVENT_WORDS: Mapping[str, str] = {
     "document_recognised": N_("Document reconnu"),
     "document_classified": N_("Type choisi par une personne"),
     "document_reserved": N_("Document pris à l'écran"),
+    "document_keyed": N_("Saisie terminée"),
     "document_verified": N_("Document vérifié"),
     "document_released": N_("Document remis partout"),
     "document_rejected": N_("Document rejeté"),

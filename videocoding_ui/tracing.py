@@ -13,6 +13,7 @@ from models.journal import JournalEntry
 from models.ports import UnitOfWork
 from models.releases import Release, ReleaseState
 from models.verification import Role
+from videocoding_ui.desk import add_jobs
 from videocoding_ui.entered import masked, shown
 from videocoding_ui.gate import Form, NotFound, NotPossible, OnDesk, Person, Supervisor, Tracer, text_of
 from videocoding_ui.language import N_, Language
@@ -149,7 +150,7 @@ def retry(on: OnDesk, person: Supervisor, document_id: str, release_id: str) -> 
             raise NotFound("Cette remise n'existe pas.")
         release.retry()
         _event(uow, on.clock.now(), "release_retried", document, person, destination=release.destination)
-        jobs = list(on.on_retry(uow, release))
+        jobs = add_jobs(uow, on.on_retry(uow, release))
         uow.commit()
     on.ring(jobs)
     return RedirectResponse(f"/documents/{document_id}#remises", status_code=303)

@@ -78,16 +78,16 @@ def make_desk(
             )
             uow.releases.add(release)
         made = job(Step.RELEASE_DOCUMENT, release.id, document.batch_id, now, key + str(document.version))
-        return [made] if uow.jobs.add(made) else []
+        return [made]
 
     def on_recognise(uow: UnitOfWork, document: Document) -> Sequence[Job]:
         made = job(Step.RECOGNISE_DOCUMENT, document.id, document.batch_id, clock.now(), document.document_type.value)
-        return [made] if uow.jobs.add(made) else []
+        return [made]
 
     def on_retry(uow: UnitOfWork, release: Release) -> Sequence[Job]:
         assert release.state is ReleaseState.PLANNED
         made = job(Step.RELEASE_DOCUMENT, release.id, release.batch_id, clock.now(), f"retry-{release.version}")
-        return [made] if uow.jobs.add(made) else []
+        return [made]
 
     def intake(files: Sequence[UploadedFile], *, shown_name: str, user_id: str) -> str:
         with open_uow() as uow:

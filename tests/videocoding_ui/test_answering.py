@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models.batch import Document, DocumentState, Field, FieldState
+from models.jobs import Step
 from models.releases import ReleaseState
 from models.verification import Keying, KeyingAction
 from tests.videocoding_ui.desk_app import DeskApp
@@ -94,6 +95,7 @@ def test_a_verified_document_has_its_release_planned_in_the_same_transaction(des
     assert (done.state, done.straight_through) == (DocumentState.VERIFIED, False)
     with desk.open_uow() as uow:
         assert [release.state for release in uow.releases.of_document(done.id)] == [ReleaseState.PLANNED]
+        assert uow.jobs.unfinished_of_batch(done.batch_id, Step.RELEASE_DOCUMENT) == 1
     assert len(desk.rung) == 1
 
 

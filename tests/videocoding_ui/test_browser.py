@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from models.batch import DocumentState
+from models.batch import DocumentState, Field
+from models.definitions import DocumentType
+from models.reading import Decision, DocumentReading, FieldValue
 from models.verification import KeyingAction
 from tests.videocoding_ui.desk_app import DeskApp, SteppedClock, make_desk
 from tests.videocoding_ui.seed import PASSWORD
@@ -139,6 +141,25 @@ def window(browser: object, server: Server) -> Iterator[Window]:
     )
     yield opened
     context.close()
+
+
+def recognise_again(desk: DeskApp, word: str) -> None:
+    """What the machine does once it knows the type."""
+    with desk.open_uow() as uow:
+        document = uow.documents.get(desk.seeded.documents[word])
+        document.record_recognised(DocumentReading((1,), DocumentType.T_CARD, "tcard-b", 1.0, ""), sure_of_type=True)
+        value = FieldValue(name="meter_index", value=None, confidence=None, decision=Decision.TO_VERIFY)
+        uow.fields.add(
+            Field(
+                document_id=document.id,
+                name="meter_index",
+                label="Index relevé",
+                value_type="index",
+                position=0,
+                machine=value,
+            )
+        )
+        uow.commit()
 
 
 def key_mandate(window: Window) -> None:
@@ -330,6 +351,8 @@ def test_a_coder_chooses_the_type_of_an_unsure_document_by_a_digit(window: Windo
     with desk.open_uow() as uow:
         said = uow.documents.get(desk.seeded.documents["unsure"])
     assert (said.state, said.document_type) == (DocumentState.SEPARATED, "t_card")
+    recognise_again(desk, "unsure")
+    window.on_field("Index relevé")
 
 
 def test_no_screen_runs_text_from_paper_breaks_the_policy_or_logs_an_error(window: Window) -> None:

@@ -146,7 +146,7 @@ def test_the_trace_tells_who_changed_what_and_masks_the_account(desk: DeskApp) -
     assert "FR14 •••• 606" in text
     words = [event["event"] for event in events]
     assert words[0] == "batch_received"
-    assert words[-1] == "document_verified"
+    assert words[-1] == "document_keyed"
 
 
 def test_a_held_release_is_retried_by_a_supervisor(desk: DeskApp) -> None:

@@ -26,7 +26,7 @@ const status = new StatusLine(ui.status);
 const snippetView = new SnippetView(ui.snippet, ui['snippet-frame']);
 const pageView = new PageView(ui.page, ui.page.parentElement);
 const outbox = new Outbox(start.person);
-const queue = new Queue();
+const queue = new Queue(outbox);
 
 const state = {
   shown: null, // the item on screen
@@ -455,9 +455,11 @@ function answer(item, { value = null, flag = null, forced = false }) {
 function leave(item, message) {
   message.uuid = uuid();
   message.fence = item.packet.fence;
+  message.lease = item.packet.lease;
   item.uuid = message.path ? null : message.uuid;
+  outbox.add(message);
   show(queue.advance());
-  afterPaint(() => outbox.add(message));
+  afterPaint(() => outbox.post());
   return true;
 }
 
@@ -629,7 +631,9 @@ function showNothing() {
 }
 
 window.setInterval(() => {
-  if (!queue.current && !queue.paused && state.overlay !== 'out') queue.refill();
+  if (queue.paused || state.overlay === 'out') return;
+  if (queue.current) queue.prefetch();
+  else queue.refill();
 }, 5000);
 
 function openHelp() {

@@ -46,8 +46,17 @@ export class Outbox extends EventTarget {
     return this.waiting.length;
   }
 
+  // Documents of which an answer has not arrived yet.
+  get leases() {
+    return this.waiting.map((each) => each.lease);
+  }
+
+  // Taken at once, so that its document is not asked for again; written down and sent later, by `post`.
   add(answer) {
     this.waiting.push(answer);
+  }
+
+  post() {
     this.remember();
     this.flush();
   }
@@ -177,12 +186,12 @@ function itemsOf(packet) {
 
 // Documents reserved for this screen, with everything needed to show them at once.
 export class Queue extends EventTarget {
-  constructor() {
+  constructor(outbox) {
     super();
+    this.outbox = outbox;
     this.packets = new Map();
     this.items = []; // to do, the first one is on screen
     this.done = []; // answered, the last one is the latest
-    this.dropped = new Set(); // documents finished here; the server may not know yet
     this.waiting = 0;
     this.asking = false;
     this.paused = false;
@@ -210,7 +219,8 @@ export class Queue extends EventTarget {
     if (documents.size > 4) return;
     this.asking = true;
     try {
-      const held = [...documents, ...this.dropped].slice(-20);
+      // a document whose last answers are still on their way is not asked for again
+      const held = [...new Set([...documents, ...this.outbox.leases])].slice(0, 20);
       const answer = await call('POST', 'leases', { want: WANT, held });
       this.failures = 0;
       this.waiting = answer.waiting;
@@ -226,7 +236,7 @@ export class Queue extends EventTarget {
   }
 
   take(packet) {
-    if (this.packets.has(packet.lease)) return;
+    if (this.items.some((item) => item.packet.lease === packet.lease)) return;
     packet.bitmaps = new Map();
     this.packets.set(packet.lease, packet);
     this.items.push(...itemsOf(packet));
@@ -237,7 +247,6 @@ export class Queue extends EventTarget {
     this.done = this.done.filter((each) => each !== item);
     if (packet) item.packet.fence = packet.fence;
     if (!this.packets.has(item.packet.lease)) this.packets.set(item.packet.lease, item.packet);
-    this.dropped.delete(item.packet.lease);
     this.items.unshift(item);
     this.prefetch();
   }
@@ -245,8 +254,6 @@ export class Queue extends EventTarget {
   drop(lease) {
     this.items = this.items.filter((item) => item.packet.lease !== lease);
     this.packets.delete(lease);
-    this.dropped.add(lease);
-    while (this.dropped.size > 12) this.dropped.delete(this.dropped.values().next().value);
   }
 
   // Decode what comes next, nearest first.
@@ -270,7 +277,7 @@ export class Queue extends EventTarget {
       item.snippet = await fetchBitmap(item.task.snippet);
       item.snippetState = 'ready';
     } catch (error) {
-      item.snippetState = error.message.startsWith('image ') ? 'missing' : 'none';
+      item.snippetState = error.message.startsWith('image 4') ? 'missing' : 'none';
     }
     this.tell('picture', { item });
   }
@@ -333,7 +340,6 @@ export class Queue extends EventTarget {
 
   resume() {
     this.paused = false;
-    this.dropped.clear();
     return this.refill();
   }
 
