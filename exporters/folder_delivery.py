@@ -8,8 +8,10 @@ without `SHA256SUMS` is not there yet.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -131,52 +133,70 @@ def _deliver_on_disk(root: Path, key: str, parcel: Parcel) -> tuple[str, str]:
         _put_file(shared, content, key)
         if _sha256(shared.read_bytes()) != _sha256(content):
             raise Misconfigured(f"{shared} was altered: it no longer is the file its name says. Find out who did it.")
-    if not target.exists():
-        _put_folder(target, parcel.files, key)
+    _put_folder(target, parcel.files, key)
     return target.as_uri(), _verified_folder(target)
+
+
+def _part_beside(target: Path, key: str) -> Path:
+    """Where one attempt writes: its own place, since a worker that lost its lease may still be writing."""
+    return target.with_name(f".{target.name}.{key[:KEY_SHOWN]}.{secrets.token_hex(4)}.part")
+
+
+def _sweep_parts(target: Path, key: str) -> None:
+    """Remove what attempts that died left beside a target that now stands."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.{key[:KEY_SHOWN]}.*.part"):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def _put_file(target: Path, content: bytes, key: str) -> None:
     """Write, flush, then name it: a crash leaves nothing or a `.part`, never half a file under the final name."""
-    part = target.with_name(f".{target.name}.{key[:KEY_SHOWN]}.part")
-    if target.exists():
-        part.unlink(missing_ok=True)
-        return
-    _write_flushed(part, content)
-    _name_without_overwriting(part, target)
-    _flush_folder(target.parent)
+    if not target.exists():
+        part = _part_beside(target, key)
+        with _beaten_to(target):
+            _write_flushed(part, content)
+            _name_without_overwriting(part, target)
+        _flush_folder(target.parent)
+    _sweep_parts(target, key)
 
 
 def _name_without_overwriting(part: Path, target: Path) -> None:
     try:
         os.link(part, target)
     except FileExistsError:
-        pass
+        return
     except OSError:
         # no hard links there (network share): the key in the name keeps others away
         if not target.exists():
             part.rename(target)
-            return
-    part.unlink()
 
 
 def _put_folder(target: Path, files: Mapping[str, bytes], key: str) -> None:
-    part = target.with_name(f".{target.name}.{key[:KEY_SHOWN]}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    for name, content in {**files, CHECKSUMS: checksums(files)}.items():
-        path = part / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_flushed(path, content)
-    for folder in {part, *(each for each in part.rglob("*") if each.is_dir())}:
-        _flush_folder(folder)
+    if not target.exists():
+        part = _part_beside(target, key)
+        with _beaten_to(target):
+            part.mkdir()
+            for name, content in {**files, CHECKSUMS: checksums(files)}.items():
+                path = part / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_flushed(path, content)
+            for folder in {part, *(each for each in part.rglob("*") if each.is_dir())}:
+                _flush_folder(folder)
+            part.rename(target)
+        _flush_folder(target.parent)
+    _sweep_parts(target, key)
+
+
+@contextmanager
+def _beaten_to(target: Path) -> Iterator[None]:
+    """An attempt that fails because another with the same key came first (and swept its parts) has succeeded."""
     try:
-        part.rename(target)
+        yield
     except OSError:
         if not target.exists():
             raise
-        shutil.rmtree(part, ignore_errors=True)
-    _flush_folder(target.parent)
 
 
 def _write_flushed(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -100,11 +101,22 @@ def test_a_file_cut_short_before_its_name_is_written_again(tmp_path: Path, now: 
     delivery = FolderDelivery(str(tmp_path), "accounting", now)
     target = tmp_path / folder_delivery.place_of(KEY, FILE)
     target.parent.mkdir(parents=True)
-    target.with_name(f".{target.name}.{KEY[:12]}.part").write_bytes(b"a;")
+    target.with_name(f".{target.name}.{KEY[:12]}.dead.part").write_bytes(b"a;")
 
     delivery.deliver(KEY, FILE)
 
     assert everything(tmp_path) == {str(target.relative_to(tmp_path)): b"a;b\r\n"}
+
+
+@pytest.mark.parametrize("parcel", [FOLDER, FILE, SHARED], ids=["folder", "file", "shared"])
+def test_two_workers_with_the_same_key_make_one_delivery(tmp_path: Path, now: Now, parcel: Parcel) -> None:
+    delivery = FolderDelivery(str(tmp_path), "ged", now)
+
+    with ThreadPoolExecutor(8) as pool:
+        receipts = {future.result() for future in [pool.submit(delivery.deliver, KEY, parcel) for _ in range(24)]}
+
+    assert len(receipts) == 1
+    assert not [name for name in everything(tmp_path) if ".part" in name]
 
 
 def test_an_altered_delivery_is_told_and_never_written_over(tmp_path: Path, now: Now) -> None:
