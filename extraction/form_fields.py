@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
-from extraction import decoding
 from extraction.calibration import calibrated
 from extraction.decoding import Guess
 from extraction.written_values import decode_comb, decode_line
@@ -47,7 +46,9 @@ def form_fields(pages: Mapping[int, PageReading], definition: FormDefinition, *,
     fields: dict[str, FieldValue] = {}
     for name in definition.field_names:
         parts = [seen[key] for zone in definition.zones_named(name) if (key := zone_key(zone)) in seen]
-        fields[name] = _field(name, parts, definition, today=today) if parts else _missing(name)
+        code = fields.get(name.replace("city", "postal_code")) if name.endswith("city") else None
+        near = code.value if code and isinstance(code.value, str) else None
+        fields[name] = _field(name, parts, definition, today=today, postal_code=near) if parts else _missing(name)
     fields = _together(fields)
     return {name: _with_confidence(field) for name, field in fields.items()}
 
@@ -68,7 +69,9 @@ def _missing(name: str) -> FieldValue:
     return FieldValue(name, None, 0.0, Decision.TO_VERIFY, flags=("page_missing",))
 
 
-def _field(name: str, parts: Sequence[_Seen], definition: FormDefinition, *, today: date) -> FieldValue:
+def _field(
+    name: str, parts: Sequence[_Seen], definition: FormDefinition, *, today: date, postal_code: str | None
+) -> FieldValue:
     first = parts[0]
     if first.zone.kind is ZoneKind.CHECKBOX:
         return _choice(name, parts)
@@ -78,7 +81,7 @@ def _field(name: str, parts: Sequence[_Seen], definition: FormDefinition, *, tod
         return _made(first, first.reading.text or None, first.reading.confidence or 0.0)
     value_type = field_definition(name, zones=definition.zones_named(name)).value_type
     if first.zone.kind is ZoneKind.COMB:
-        guesses = decode_comb(value_type, name, first.reading.characters, today=today)
+        guesses = decode_comb(value_type, name, first.reading.characters, today=today, postal_code=postal_code)
     else:
         guesses = decode_line(value_type, name, first.reading, today=today)
     return _from_guesses(first, guesses)
@@ -230,7 +233,3 @@ def _with_confidence(field: FieldValue) -> FieldValue:
     if isinstance(field.value, str) and value_type not in ("choice", "choices", "flag"):
         failed = kind(value_type).check(field.value)
     return replace(field, confidence=confidence, failed_rules=failed)
-
-
-__all__ = ["form_fields"]
-_ = (timedelta, decoding)

@@ -9,6 +9,7 @@ from string import ascii_uppercase, digits
 
 from extraction import decoding
 from extraction.decoding import Guess, cells_of, guesses, run_of, search
+from extraction.words import Mixture, decode_place, decode_words, vocabulary
 from models.reading import Reading
 from models.text import Character
 from models.values.kinds import kind
@@ -18,17 +19,23 @@ _ALNUM = digits + ascii_uppercase
 _AGE_LIMIT = 116
 
 
-def decode_comb(value_type: str, name: str, characters: Sequence[Character], *, today: date) -> list[Guess]:
+def decode_comb(
+    value_type: str, name: str, characters: Sequence[Character], *, today: date, postal_code: str | None = None
+) -> list[Guess]:
     """The values that may stand in a comb, canonical, best first; "" = left empty.
 
     Args:
         value_type: key of `models.values.kinds`. name: of the field; tells birth dates from others.
+        postal_code: of the same address, for towns.
     """
     empty = math.prod(character.probability("") for character in characters)
     if value_type == "date" and len(characters) in (6, 8):
         return _dates(name, characters, today)
-    special = _serial if name == "meter_serial" else _SPECIAL.get(value_type)
-    found = special(characters) if special else _free(value_type, characters)
+    if value_type == "city":
+        found = decode_place(characters, postal_code)
+    else:
+        special = _serial if name == "meter_serial" else _SPECIAL.get(value_type, _words)
+        found = special(characters)
     return _or_empty(found, empty, characters)
 
 
@@ -268,15 +275,27 @@ def _reference(characters: Sequence[Character]) -> list[Guess]:
     return guesses(paths, mass)
 
 
-def _free(value_type: str, characters: Sequence[Character]) -> list[Guess]:
-    """Words: an empty cell between two letters is a space."""
-    cells = cells_of(characters)
-    last = max((k for k, cell in enumerate(cells) if next(iter(cell)) != ""), default=-1)
-    first = next((k for k, cell in enumerate(cells) if next(iter(cell)) != ""), 0)
-    inner = cells[first : last + 1]
-    rest = math.prod(cell.get("", 0.0) for cell in (*cells[:first], *cells[last + 1 :]))
-    paths, mass = search(inner, start=0, step=lambda s, i, c: (0, 1.0), final=lambda s: 1.0, blank=" ")
-    return [Guess(" ".join(g.text.split()), g.probability * rest) for g in guesses(paths, mass)]
+def _name(characters: Sequence[Character]) -> list[Guess]:
+    """Names of people and firms."""
+    people = (vocabulary("surname"), 0.42), (vocabulary("first"), 0.36), (vocabulary("particle", "firm"), 0.08)
+    return decode_words(characters, (Mixture(people, 0.14),))
+
+
+def _street(characters: Sequence[Character]) -> list[Guess]:
+    """House number, kind of street, its name."""
+    types, links = vocabulary("type"), vocabulary("link")
+    names = vocabulary("street")
+    people = vocabulary("surname", "first", "title")
+    start = Mixture(((types, 0.12), (links, 0.02), (names, 0.01), (people, 0.01)), 0.01, numbers=0.83)
+    early = Mixture(((types, 0.6), (links, 0.25), (names, 0.06), (people, 0.05)), 0.03, numbers=0.01)
+    late = Mixture(((types, 0.03), (links, 0.4), (names, 0.3), (people, 0.17)), 0.08, numbers=0.02)
+    return decode_words(characters, (start, early, late))
+
+
+def _words(characters: Sequence[Character]) -> list[Guess]:
+    """Any words and numbers."""
+    people = vocabulary("surname", "first", "street", "link", "type")
+    return decode_words(characters, (Mixture(((people, 0.5),), 0.3, numbers=0.2),))
 
 
 _SPECIAL: Mapping[str, Callable[[Sequence[Character]], list[Guess]]] = {
@@ -288,6 +307,8 @@ _SPECIAL: Mapping[str, Callable[[Sequence[Character]], list[Guess]]] = {
     "reference": _reference,
     "iban": _iban,
     "bic": _bic,
+    "name": _name,
+    "street": _street,
 }
 
 

@@ -1,0 +1,324 @@
+"""French words in boxes: word lists and letter statistics that say which of many possible strings was written."""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extraction.decoding import FLOOR, Guess, cells_of
+from models.text import Character
+from models.values.places import communes, plain_place
+
+SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'- 0123456789"
+"""What may stand in a cell; the space stands for an empty cell inside the text."""
+_LETTERS = 28
+_CODE = {symbol: number for number, symbol in enumerate(SYMBOLS)}
+_SPACE = _CODE[" "]
+_KEPT = 4
+
+Lattice = NDArray[np.float64]
+"""Shape (cells, len(SYMBOLS)): probability of each symbol in each cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A string with its unnormalised mass: how likely it is to be written times how well the lattice fits it."""
+
+    text: str
+    mass: float
+
+
+class Vocabulary:
+    """Words with how likely each is, kept by length so that a lattice is compared with all of them at once."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        total = sum(weights.values())
+        grouped: dict[int, list[tuple[str, float]]] = {}
+        for word, weight in weights.items():
+            if word and all(symbol in _CODE for symbol in word):
+                grouped.setdefault(len(word), []).append((word, weight / total))
+        self._words = {n: [word for word, _ in group] for n, group in grouped.items()}
+        self._codes = {
+            n: np.array([[_CODE[s] for s in word] for word, _ in group], np.int16) for n, group in grouped.items()
+        }
+        self._prior = {n: np.array([weight for _, weight in group]) for n, group in grouped.items()}
+
+    def options(self, lattice: Lattice) -> tuple[list[Option], float]:
+        """The best words of the lattice's length, and the mass of all of that length."""
+        return self._best(len(lattice), lattice, cut=False)
+
+    def beginnings(self, lattice: Lattice) -> tuple[list[Option], float]:
+        """The same for words that are longer than the lattice, cut at its end."""
+        found: list[Option] = []
+        mass = 0.0
+        for length in self._words:
+            if length > len(lattice) >= 2:
+                options, total = self._best(length, lattice, cut=True)
+                found.extend(options)
+                mass += total
+        return sorted(found, key=lambda option: -option.mass)[:_KEPT], mass
+
+    def _best(self, length: int, lattice: Lattice, *, cut: bool) -> tuple[list[Option], float]:
+        codes = self._codes.get(length)
+        if codes is None:
+            return [], 0.0
+        n = len(lattice)
+        masses = self._prior[length] * lattice[np.arange(n)[None, :], codes[:, :n]].prod(axis=1)
+        top = np.argsort(-masses)[:_KEPT]
+        words = self._words[length]
+        return [Option(words[k][:n] if cut else words[k], float(masses[k])) for k in top], float(masses.sum())
+
+
+class LetterModel:
+    """Letter statistics: how likely a letter is after the two before it, in French names."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        side = _LETTERS + 1
+        counts = np.zeros((side, side, side))
+        for word, weight in weights.items():
+            codes = [_LETTERS, _LETTERS, *(_CODE[s] for s in word if _CODE.get(s, 99) < _LETTERS), _LETTERS]
+            for a, b, c in zip(codes, codes[1:], codes[2:], strict=False):
+                counts[a, b, c] += weight
+        single = counts.sum(axis=(0, 1)) + 1e-3 * counts.sum()
+        single /= single.sum()
+        pairs = counts.sum(axis=0)
+        strength = 0.002 * counts.sum()
+        after_one = (pairs + strength * single) / (pairs.sum(axis=1, keepdims=True) + strength)
+        strength = 0.0004 * counts.sum()
+        self._after = (counts + strength * after_one[None]) / (counts.sum(axis=2, keepdims=True) + strength)
+
+    def options(self, lattice: Lattice, *, open_end: bool = False) -> tuple[list[Option], float]:
+        """The likeliest strings of letters, and the mass of all of the lattice's length."""
+        letters = lattice[:, :_LETTERS]
+        alive = np.zeros((_LETTERS + 1, _LETTERS + 1))
+        alive[_LETTERS, _LETTERS] = 1.0
+        beam: list[tuple[float, tuple[int, ...]]] = [(1.0, (_LETTERS, _LETTERS))]
+        for row in letters:
+            following = np.zeros_like(alive)
+            following[:, :_LETTERS] = np.einsum("ab,abc->bc", alive, self._after[:, :, :_LETTERS]) * row
+            alive = following
+            likely = np.flatnonzero(row > 5 * FLOOR) if (row > 5 * FLOOR).any() else np.argsort(-row)[:3]
+            beam = sorted(
+                (
+                    (mass * float(self._after[path[-2], path[-1], k] * row[k]), (*path, int(k)))
+                    for mass, path in beam
+                    for k in likely
+                ),
+                reverse=True,
+            )[:40]
+        ends = np.ones(self._after.shape[:2]) if open_end else self._after[:, :, _LETTERS]
+        found = [
+            Option("".join(SYMBOLS[k] for k in path[2:]), mass * float(ends[path[-2], path[-1]])) for mass, path in beam
+        ]
+        return sorted(found, key=lambda option: -option.mass)[:_KEPT], float((alive * ends).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What a word of a field is: one of several lists, letters without a list, or a number."""
+
+    lists: tuple[tuple[Vocabulary, float], ...]
+    letters: float
+    numbers: float = 0.0
+
+
+def decode_words(characters: Sequence[Character], mixtures: Sequence[Mixture]) -> list[Guess]:
+    """The words in a comb, one after the other; an empty cell between two is a space.
+
+    Args:
+        mixtures: for the first word, the second, ...; the last one also for all that follow.
+    """
+    cells = cells_of(characters)
+    empty = [next(iter(cell)) == "" for cell in cells]
+    lattice = lattice_of(cells)
+    confidence = math.prod(cell.get("", FLOOR) for cell, blank in zip(cells, empty, strict=True) if blank)
+    texts: list[Guess] = [Guess("", confidence)]
+    for number, (start, stop) in enumerate(_runs(empty)):
+        mixture = mixtures[min(number, len(mixtures) - 1)]
+        words = _word(lattice[start:stop], mixture, cut=stop == len(cells))
+        texts = [
+            Guess(f"{before.text} {word.text}".strip(), before.probability * word.probability)
+            for before in texts
+            for word in words
+        ]
+        texts = sorted(texts, key=lambda guess: -guess.probability)[: 2 * _KEPT]
+    return texts
+
+
+def decode_place(characters: Sequence[Character], postal_code: str | None) -> list[Guess]:
+    """The name of a town: one of the communes of the post code if one fits, of France, or any words."""
+    cells = cells_of(characters)
+    filled = [k for k, cell in enumerate(cells) if next(iter(cell)) != ""]
+    words = decode_words(characters, (Mixture(((_place_words(), 0.6),), 0.4),))
+    if not filled:
+        return words
+    first, last = filled[0], filled[-1]
+    lattice = lattice_of(cells[first : last + 1])
+    outside = math.prod(cell.get("", FLOOR) for cell in (*cells[:first], *cells[last + 1 :]))
+    near, near_mass = _communes_of(postal_code).options(lattice) if postal_code else ([], 0.0)
+    far, far_mass = _all_communes().options(lattice)
+    empties = [k for k, cell in enumerate(cells) if next(iter(cell)) == ""]
+    scale = _free_mass(lattice, [k - first for k in empties if first <= k <= last])
+    shares = (0.45 * near_mass, 0.35 * far_mass, 0.2 * scale)
+    total = sum(shares)
+    if total <= 0:
+        return words
+    added: dict[str, float] = {}
+    for option in near:
+        added[option.text] = added.get(option.text, 0.0) + 0.45 * option.mass / total * outside
+    for option in far:
+        added[option.text] = added.get(option.text, 0.0) + 0.35 * option.mass / total * outside
+    for guess in words:
+        added[guess.text] = added.get(guess.text, 0.0) + shares[2] / total * guess.probability
+    return [Guess(text, p) for text, p in sorted(added.items(), key=lambda item: -item[1])][: 2 * _KEPT]
+
+
+def _free_mass(lattice: Lattice, spaces: Sequence[int]) -> float:
+    """The mass of all words that may stand in a lattice with spaces at known places."""
+    empty = [k in spaces for k in range(len(lattice))]
+    mass = 1.0
+    for start, stop in _runs(empty):
+        _, letters = letter_model().options(lattice[start:stop])
+        _, listed = _place_words().options(lattice[start:stop])
+        mass *= 0.6 * listed + 0.4 * letters
+    return mass * 0.3
+
+
+def lattice_of(cells: Sequence[Mapping[str, float]]) -> Lattice:
+    """Cells as an array; an empty cell is a space, and a hyphen in a name may be one too."""
+    lattice = np.full((len(cells), len(SYMBOLS)), FLOOR / 4)
+    for row, cell in zip(lattice, cells, strict=True):
+        for character, probability in cell.items():
+            code = _CODE.get(character, _SPACE if character == "" else -1)
+            if code >= 0:
+                row[code] = max(row[code], probability)
+    return lattice
+
+
+def _runs(empty: Sequence[bool]) -> list[tuple[int, int]]:
+    """(start, stop) of the runs of cells that are written in."""
+    runs, start = [], None
+    for k, blank in enumerate((*empty, True)):
+        if blank and start is not None:
+            runs.append((start, k))
+            start = None
+        elif not blank and start is None:
+            start = k
+    return runs
+
+
+def _word(lattice: Lattice, mixture: Mixture, *, cut: bool) -> list[Guess]:
+    added: dict[str, float] = {}
+    whole = 0.0
+
+    def add(options: Iterable[Option], mass: float, weight: float) -> None:
+        nonlocal whole
+        whole += weight * mass
+        for option in options:
+            added[option.text] = added.get(option.text, 0.0) + weight * option.mass
+
+    for vocabulary, weight in mixture.lists:
+        add(*vocabulary.options(lattice), weight)
+        if cut:
+            add(*vocabulary.beginnings(lattice), 0.5 * weight)
+    add(*letter_model().options(lattice, open_end=cut), mixture.letters)
+    if mixture.numbers:
+        options, mass = _numbers(lattice)
+        add(options, mass, mixture.numbers)
+    ranked = sorted(added.items(), key=lambda item: -item[1])[:_KEPT]
+    return [Guess(text, mass / whole) for text, mass in ranked if whole > 0]
+
+
+def _numbers(lattice: Lattice) -> tuple[list[Option], float]:
+    """House numbers: few digits; each further one is less likely."""
+    figures = lattice[:, -10:]
+    prior = (0.3, 0.4, 0.25, 0.05)[min(len(lattice), 4) - 1] / 10 ** len(lattice)
+    best = figures.argmax(axis=1)
+    options = [Option("".join(str(k) for k in best), prior * float(figures.max(axis=1).prod()))]
+    # The runner-up: the least sure digit changed.
+    ranked = np.sort(figures, axis=1)
+    weakest = int((ranked[:, -2] / ranked[:, -1]).argmax())
+    other = best.copy()
+    other[weakest] = int(np.argsort(figures[weakest])[-2])
+    options.append(
+        Option("".join(str(k) for k in other), options[0].mass * float(ranked[weakest, -2] / ranked[weakest, -1]))
+    )
+    return options, prior * float(figures.sum(axis=1).prod())
+
+
+@cache
+def _lists() -> dict[str, list[str]]:
+    """The shipped lists by name, most frequent first."""
+    folder = resources.files("extraction")
+    found: dict[str, list[str]] = {}
+    for line in gzip.decompress(folder.joinpath("names_fr.csv.gz").read_bytes()).decode().splitlines():
+        kind, _, name = line.partition(";")
+        found.setdefault(kind, []).append(name)
+    for line in folder.joinpath("words_fr.txt").read_text(encoding="utf-8").splitlines():
+        kind, _, words = line.partition(":")
+        found[kind] = words.split()
+    return found
+
+
+def _ranked(words: Iterable[str], flat: float) -> dict[str, float]:
+    """Weights after Zipf: the n-th word 1 / (n + flat). Names of several words count for each of them."""
+    weights: dict[str, float] = {}
+    for rank, entry in enumerate(words):
+        for word in entry.split():
+            weights[word] = weights.get(word, 0.0) + 1 / (rank + flat)
+    return weights
+
+
+@cache
+def vocabulary(*names: str) -> Vocabulary:
+    """Lists of `names_fr.csv.gz` and `words_fr.txt` put together."""
+    weights: dict[str, float] = {}
+    for name in names:
+        own = _ranked(_lists()[name], 30.0 if name in ("surname", "first") else 12.0)
+        total = sum(own.values())
+        for word, weight in own.items():
+            weights[word] = weights.get(word, 0.0) + weight / total
+    return Vocabulary(weights)
+
+
+@cache
+def _all_communes() -> Vocabulary:
+    return Vocabulary({plain_place(name): 1.0 for names in communes().values() for name in names})
+
+
+@cache
+def _communes_of(postal_code: str) -> Vocabulary:
+    return Vocabulary({plain_place(name): 1.0 for name in communes().get(postal_code, ())})
+
+
+@cache
+def _place_words() -> Vocabulary:
+    weights: dict[str, float] = {"ST": 1500.0, "STE": 300.0, "CEDEX": 300.0}
+    for names in communes().values():
+        for name in names:
+            for word in plain_place(name).split():
+                weights[word] = weights.get(word, 0.0) + 1.0
+    return Vocabulary(weights)
+
+
+@cache
+def letter_model() -> LetterModel:
+    """Letter statistics of names of people, towns and streets."""
+    weights: dict[str, float] = {}
+    for name, share in (("surname", 0.5), ("first", 0.25)):
+        own = _ranked(_lists()[name], 200.0)
+        total = sum(own.values())
+        for word, weight in own.items():
+            weights[word] = weights.get(word, 0.0) + share * weight / total
+    towns = {plain_place(name) for names in communes().values() for name in names}
+    parts = [word for town in towns for word in town.split()]
+    for word in parts:
+        weights[word] = weights.get(word, 0.0) + 0.25 / len(parts)
+    return LetterModel(weights)
