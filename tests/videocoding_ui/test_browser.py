@@ -416,3 +416,24 @@ def test_the_screen_is_usable_at_640_pixels(window: Window) -> None:
     box = window.page.locator("#entry").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 640
+
+
+def test_an_answer_that_the_server_never_takes_comes_back_and_keeps_nothing_else_waiting(window: Window) -> None:
+    window.sign_in("coder")
+    window.on_field("Débiteur")
+    window.page.route(
+        "**/api/v1/answers",
+        lambda route: (
+            route.fulfill(status=422, json={"title": "no"})
+            if "REFUSED" in route.request.post_data
+            else route.continue_()
+        ),
+    )
+    window.type_over("REFUSED")
+    window.press("Enter")
+    window.on_field("Débiteur")
+    assert window.value() == "REFUSED"
+    window.type_over("LEFEBVRE MARIE")
+    window.press("Enter")
+    window.on_field("Code postal du débiteur")
+    window.all_sent()

@@ -37,6 +37,7 @@ export class Outbox extends EventTarget {
     this.store = `depli-outbox-${owner}`;
     this.waiting = this.recall();
     this.sending = false;
+    this.together = 10; // answers in one request
     this.failures = 0;
     this.timer = 0;
     window.addEventListener('pagehide', () => this.lastCall());
@@ -98,14 +99,24 @@ export class Outbox extends EventTarget {
       for (const each of batch) each.inFlight = false;
       if (isAway(error)) this.failures += 1;
       this.tell('failed', { error, away: isAway(error) });
-      if (!isAway(error)) {
+      if (error.status === 401 || error.status === 403) {
         this.sending = false;
         return;
       }
+      if (!isAway(error)) this.refused(batch);
     }
     this.sending = false;
     this.remember();
     this.again();
+  }
+
+  // The server will never take this as it is: alone it goes back to the coder, together each is tried alone.
+  refused(batch) {
+    if (batch.length > 1) {
+      this.together = 1;
+      return;
+    }
+    this.settle({ uuid: batch[0].uuid, outcome: batch[0].path ? 'stale' : 'invalid', problems: [] });
   }
 
   // Fields go together; a document's type or its confirmation goes alone and in its turn.
@@ -113,7 +124,7 @@ export class Outbox extends EventTarget {
     const first = this.waiting[0];
     if (first.path) return [first];
     const end = this.waiting.findIndex((each) => each.path);
-    return this.waiting.slice(0, end < 0 ? 10 : Math.min(end, 10));
+    return this.waiting.slice(0, end < 0 ? this.together : Math.min(end, this.together));
   }
 
   async deliver(batch) {
