@@ -87,9 +87,8 @@ def words_of(glyphs: Sequence[Glyph], line: GrayImage) -> list[list[Glyph]]:
     """
     gaps = _ink_gaps(line)
     height_share = line.shape[0] / line.shape[1]
-    inner = _inner_gaps(glyphs, gaps)
-    usual = float(np.median(inner)) if len(inner) >= 3 else 0.0
-    limit = max(_SPACE_IN_HEIGHTS * height_share, 2.5 * usual)
+    inner, spaces = _usual_gaps(glyphs, gaps)
+    limit = max(_SPACE_IN_HEIGHTS * height_share, 2.5 * inner, min(0.6 * spaces, 2 * _SPACE_IN_HEIGHTS * height_share))
     words: list[list[Glyph]] = [[]]
     for previous, glyph in zip((None, *glyphs), glyphs, strict=False):
         if glyph.best == " ":
@@ -111,11 +110,21 @@ def _reserve(left: Glyph, right: Glyph) -> float:
     Commas and points stand narrow in their white, and so does a 1 among digits of one width.
     """
     either = left.best + right.best
-    return 1.5 if any(c in ".,'’°%" for c in either) or all(c.isdigit() for c in either) else 1.0
+    return 2.0 if any(c in ".,'’" for c in either) or all(c.isdigit() for c in either) else 1.0
 
 
-def _inner_gaps(glyphs: Sequence[Glyph], gaps: FloatArray) -> list[float]:
-    return [_gap_between(a, b, gaps) for a, b in pairwise(glyphs) if a.best not in " .,:;" and b.best not in " .,:;"]
+def _usual_gaps(glyphs: Sequence[Glyph], gaps: FloatArray) -> tuple[float, float]:
+    """The line's own white between two letters and at the spaces that were read; 0 where too few tell."""
+    letters = [_gap_between(a, b, gaps) for a, b in pairwise(glyphs) if a.best not in " .,:;" and b.best not in " .,:;"]
+    spaces = [
+        _gap_between(before, after, gaps)
+        for before, at, after in zip(glyphs, glyphs[1:], glyphs[2:], strict=False)
+        if at.best == " "
+    ]
+    return (
+        float(np.median(letters)) if len(letters) >= 3 else 0.0,
+        float(np.median(spaces)) if spaces else 0.0,
+    )
 
 
 def _ink_gaps(line: GrayImage) -> FloatArray:
