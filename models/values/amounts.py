@@ -8,7 +8,7 @@ from decimal import Decimal
 
 LONGEST_DIGITS = 15
 
-_CURRENCY = re.compile(r"€|\bEUROS?\b|(?<=[0-9])EUROS?\b|\bEUR(?=[0-9])|(?<=[0-9,.])EUR\b|\bEUR\b", re.IGNORECASE)
+_CURRENCY = re.compile(r"[€$£]|(?<![A-Z])(?:EUROS?|EUR|USD|CHF|GBP)(?![A-Z])", re.IGNORECASE)
 _INNER_EURO = re.compile(r"(?<=[0-9])\s*€\s*(?=[0-9]{2}$)")
 _FILLER = re.compile(r"^[*=#\s]+|[*=#\s]+$")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([ '.,])[0-9]{3})(?:\1[0-9]{3})*")

@@ -61,7 +61,7 @@ def parse_date(text: str) -> date | None:
     """The day written in `text`, or `None` when it is no day: `31/02/2026`, a month alone, a year out of 1900-2099.
 
     Day, month, year in figures with any usual separator or none (`12/03/2026`, `120326`, `12032026`), the ISO forms,
-    and French month names, shortened or with a letter misread (`1er févr. 2026`). English month names come last.
+    and French month names, shortened or with a letter misread (`1er févr. 2026`); our neighbours' month names last.
     """
     plain = " ".join(unicodedata.normalize("NFKC", text).split()).strip(" .;:,")
     plain = _LEAD.sub("", _TIME.sub("", plain)).strip(" .;:,")
@@ -138,7 +138,7 @@ def _in_other_words(plain: str) -> date | None:
 
     found = dateparser.parse(
         plain,
-        languages=["fr", "en"],
+        languages=["fr", "en", "de", "nl", "es", "it", "pt"],
         settings={
             "PARSERS": ["absolute-time"],
             "STRICT_PARSING": True,
