@@ -17,6 +17,7 @@ from exporters.folder_delivery import FolderDelivery
 from exporters.tables import table
 from models.definitions import DocumentType
 from models.handover import Parcel, Receipt, ReleasedDocument
+from models.values.amounts import decimal_of
 
 COLUMNS = (
     "JournalCode",
@@ -138,7 +139,7 @@ def _missing(document: ReleasedDocument) -> list[Reason]:
 def _totals(document: ReleasedDocument) -> tuple[_Totals | None, list[Reason]]:
     """Net, tax and gross; one of the three may be missing on paper and is then their sum or difference."""
     names = ("total_without_tax", "total_tax", "total_with_tax")
-    net, tax, gross = (Decimal(text) if (text := document.text(name)) else None for name in names)
+    net, tax, gross = (decimal_of(document.text(name)) for name in names)
     if gross is None and net is not None and tax is not None:
         gross = net + tax
     if net is None and gross is not None and tax is not None:
@@ -209,9 +210,8 @@ def _entries(document: ReleasedDocument, totals: _Totals, settings: AccountingSe
 
 def _taxes(document: ReleasedDocument, totals: _Totals) -> list[Decimal]:
     """The tax, rate by rate where the breakdown adds up to it."""
-    parts = [Decimal(share.tax) for share in document.vat_breakdown if share.tax]
-    whole = sum(parts, Decimal(0))
-    return parts if parts and whole == totals.tax else [totals.tax]
+    parts = [part for share in document.vat_breakdown if (part := decimal_of(share.tax)) is not None]
+    return parts if parts and sum(parts) == totals.tax else [totals.tax]
 
 
 def _expense_account(document: ReleasedDocument, settings: AccountingSettings) -> tuple[str, str]:

@@ -27,7 +27,6 @@ from exporters.chorus_rules import (
     amount,
     attachment_reasons,
     blocking_reasons,
-    decimal,
     is_credit_note,
     is_paid,
     reason,
@@ -38,6 +37,7 @@ from exporters.folder_delivery import FolderDelivery
 from exporters.searchable_pdf import searchable_pdf
 from models.definitions import DocumentType
 from models.handover import Parcel, Receipt, ReleasedDocument
+from models.values.amounts import decimal_of
 
 VERSION = "V2_02"
 TRANSFER = ("31", "VIREMENT")
@@ -251,7 +251,7 @@ def _invoice_data(invoice: etree._Element, document: ReleasedDocument) -> None:
 
 
 def _vat_rows(data: etree._Element, document: ReleasedDocument) -> None:
-    rows = [(decimal(s.rate), decimal(s.base), decimal(s.tax)) for s in document.vat_breakdown]
+    rows = [(decimal_of(s.rate), decimal_of(s.base), decimal_of(s.tax)) for s in document.vat_breakdown]
     if not rows or any(part is None for row in rows for part in row):
         return
     parent = _element(data, "TVAs")
@@ -265,7 +265,8 @@ def _vat_rows(data: etree._Element, document: ReleasedDocument) -> None:
 def _line_rows(data: etree._Element, document: ReleasedDocument) -> None:
     """Line items, when each has its price, quantity and total: a part of them would not add up."""
     rows = [
-        (line, decimal(line.unit_price), decimal(line.quantity), decimal(line.line_total)) for line in document.lines
+        (line, decimal_of(line.unit_price), decimal_of(line.quantity), decimal_of(line.line_total))
+        for line in document.lines
     ]
     if not rows or any(part is None for _, *parts in rows for part in parts):
         return
@@ -276,7 +277,7 @@ def _line_rows(data: etree._Element, document: ReleasedDocument) -> None:
         _element(row, "PrixUnitaire", _written(price))
         _element(row, "Quantite", _written(quantity))
         _element(row, "MontantHT", _written(total))
-        rate = decimal(line.vat_rate)
+        rate = decimal_of(line.vat_rate)
         if rate is not None:
             _element(row, "TauxTVA", _written(rate))
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from exporters.contracts import Reason
 from models.handover import ReleasedDocument
+from models.values.amounts import decimal_of
 from models.values.kinds import judge
 
 NUMBER = re.compile(r"[A-Za-z0-9\-_/+]{1,20}")
@@ -123,15 +124,7 @@ def attachment_reasons(name: str, content: bytes) -> tuple[Reason, ...]:
 
 def amount(document: ReleasedDocument, name: str) -> Decimal | None:
     """An amount of the document, `None` when it has none."""
-    return decimal(document.text(name))
-
-
-def decimal(text: str | None) -> Decimal | None:
-    """A canonical amount, `None` for none."""
-    try:
-        return Decimal(text) if text else None
-    except InvalidOperation:
-        return None
+    return decimal_of(document.text(name))
 
 
 def is_credit_note(document: ReleasedDocument) -> bool:
@@ -224,7 +217,7 @@ def _totals(document: ReleasedDocument) -> Iterator[str]:
         return
     if tax is not None and abs(net + tax - gross) > CENT:
         yield "R09.sum"
-    shares = [(decimal(s.rate), decimal(s.base), decimal(s.tax)) for s in document.vat_breakdown]
+    shares = [(decimal_of(s.rate), decimal_of(s.base), decimal_of(s.tax)) for s in document.vat_breakdown]
     known = [
         (rate, base, vat) for rate, base, vat in shares if rate is not None and base is not None and vat is not None
     ]

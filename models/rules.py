@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from models.definitions import DocumentType
 from models.reading import InvoiceLine, Value, VatShare
+from models.values.amounts import decimal_of
 from models.values.bank import bank_of
 from models.values.identifiers import siren_of_vat_id
 from models.values.places import goes_with
@@ -102,15 +103,7 @@ def _text(values: Values, name: str) -> str | None:
 
 
 def _amount(values: Values, name: str) -> Decimal | None:
-    return _decimal(_text(values, name))
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    try:
-        value = Decimal(text) if text else None
-    except InvalidOperation:
-        return None
-    return value if value is None or value.is_finite() else None
+    return decimal_of(_text(values, name))
 
 
 def _day(values: Values, name: str) -> date | None:
@@ -139,7 +132,7 @@ def _totals(values: Values) -> Iterable[RuleResult]:
 
 
 def _vat_lines(values: Values, shares: Sequence[VatShare]) -> Iterable[RuleResult]:
-    rows = [(_decimal(s.rate), _decimal(s.base), _decimal(s.tax)) for s in shares]
+    rows = [(decimal_of(s.rate), decimal_of(s.base), decimal_of(s.tax)) for s in shares]
     known = [(rate, base, tax) for rate, base, tax in rows if rate is not None and base is not None and tax is not None]
     if not known:
         return
@@ -160,7 +153,7 @@ def _vat_lines(values: Values, shares: Sequence[VatShare]) -> Iterable[RuleResul
 
 def _line_items(values: Values, lines: Sequence[InvoiceLine]) -> Iterable[RuleResult]:
     net = _amount(values, "total_without_tax")
-    sums = [_decimal(line.line_total) for line in lines]
+    sums = [decimal_of(line.line_total) for line in lines]
     known = [amount for amount in sums if amount is not None]
     if net is not None and known and len(known) == len(sums):
         # global discounts and shipping are often printed beside the lines: only a hint

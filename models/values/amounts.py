@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 LONGEST_DIGITS = 15
 
@@ -39,6 +39,15 @@ def parse_amount(text: str) -> Decimal | None:
     if len(decimals) <= 2:
         value = value.quantize(Decimal("0.01"))
     return -value if negative and value else value
+
+
+def decimal_of(canonical: str | None) -> Decimal | None:
+    """The number of a canonical amount, rate or quantity; `None` when there is none or it is no finite number."""
+    try:
+        value = Decimal(canonical) if canonical else None
+    except InvalidOperation:
+        return None
+    return value if value is None or value.is_finite() else None
 
 
 def amount_text(value: Decimal) -> str:
