@@ -124,6 +124,18 @@ def test_a_slightly_turned_page_is_read(reader: PrintedTextReader) -> None:
     assert reader.read_page(turned, dpi=200).text == "Date limite de paiement : 29 décembre 2026"
 
 
+def test_a_line_printed_up_the_margin_is_read(reader: PrintedTextReader) -> None:
+    page = drawn((300, 200, "Total hors taxes"), (300, 300, "Net à payer"), height=900)
+    margin = np.rot90(drawn((20, 10, "Société au capital de 8000 EUR"), height=60, width=640))
+    page[100:740, 60:120] = margin
+
+    assert "Société au capital de 8000 EUR" in page_lines(reader, page)
+
+
+def page_lines(reader: PrintedTextReader, page: GrayImage) -> list[str]:
+    return [line.text for line in reader.read_page(page, dpi=200).lines]
+
+
 def test_an_empty_page_has_no_lines(reader: PrintedTextReader) -> None:
     page = reader.read_page(np.full((2339, 1654), 250, np.uint8), dpi=200)
 
