@@ -21,6 +21,7 @@ from importlib import resources
 from lxml import etree
 
 from exporters.chorus_rules import (
+    ATTACHMENT_LIMIT,
     NAME_LIMIT,
     ChorusContext,
     PublicStructure,
@@ -34,6 +35,7 @@ from exporters.chorus_rules import (
 )
 from exporters.contracts import Reason, Refused
 from exporters.folder_delivery import FolderDelivery
+from exporters.lighter_pages import lightest_needed
 from exporters.searchable_pdf import searchable_pdf
 from models.definitions import DocumentType
 from models.handover import Parcel, Receipt, ReleasedDocument
@@ -95,7 +97,11 @@ class ChorusExporter:
         if reasons:
             raise Refused(self.name, document.label, reasons)
         stem = _stem(document)
-        pdf = searchable_pdf(document.pages, title=stem, identifier=document.id, moment=document.received_at)
+        pdf = lightest_needed(
+            document.pages,
+            lambda pages: searchable_pdf(pages, title=stem, identifier=document.id, moment=document.received_at),
+            below_bytes=ATTACHMENT_LIMIT,
+        )
         reasons = attachment_reasons(f"{stem}.pdf", pdf)
         if reasons:
             raise Refused(self.name, document.label, reasons)

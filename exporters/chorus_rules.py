@@ -54,7 +54,7 @@ SENTENCES: dict[str, str] = {
     "R10.key": "L'IBAN du fournisseur est faux.",
     "R11": "Une facture déjà payée (cadre A2) a un net à payer nul.",
     "R12.empty": "La pièce jointe est vide.",
-    "R12.size": "La pièce jointe dépasse 10 Mo : numérisez en noir et blanc ou à 200 ppp.",
+    "R12.size": "La pièce jointe dépasse 10 Mo, même allégée : la facture a trop de pages.",
     "R12.name": "Le nom de la pièce jointe dépasse 50 caractères.",
     "R13": "La devise n'est pas un code ISO 4217.",
     "R14": "Le fichier produit n'est pas valide selon le schéma CPPFacturePivot V2_02.",
