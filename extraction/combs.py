@@ -21,6 +21,10 @@ _SLIDE_MM = 1.3
 """How far from its expected place a printed line is looked for."""
 _MARGIN_MM = 0.45
 """Paper kept around a cell when it is cut out."""
+_PLAIN_MARGIN_PX = 2.0
+"""Paper kept around a cell whose lines stay."""
+_STREAK_PX = 12
+"""Folds and dirt on the glass are narrower than that; a shade is wider."""
 _REACH = 0.3
 """A cell's own stroke is followed this far out of the cell, in cell widths."""
 _OWN = 0.4
@@ -34,7 +38,10 @@ class Comb:
     """A comb cut out and cleaned."""
 
     cells: tuple[GrayImage, ...]
-    """One picture a cell, box lines removed, paper around; strokes of neighbours removed."""
+    """One picture a cell, box lines and all, on even paper: what the glyph reader likes best."""
+    lineless: tuple[GrayImage, ...]
+    """The same cells without their lines and without the neighbours' strokes, a little wider where their own strokes
+    leave them: a second opinion where the first is unsure."""
     boxes: tuple[Box, ...]
     """Where each cell truly is, millimetres on the blank."""
     ink_mm2: tuple[float, ...]
@@ -53,11 +60,17 @@ def cut_comb(page: GrayImage, placement: Placement, cells: Sequence[Box]) -> Com
     """
     area = Box.around(cells).grown(AROUND_MM)
     strip = placement.cut(page, area, px_per_mm=PX_PER_MM)
-    depth = _depth(strip)
     expected = [_in_strip(cell, area) for cell in cells]
+    depth = _without_streaks(_depth(strip), expected)
     found = _snapped(depth, expected)
-    cleaned = _without_lines(depth, found)
-    return _cut_cells(cleaned, found, area)
+    plain = tuple(_as_picture(depth, cell.grown(_PLAIN_MARGIN_PX)) for cell in found)
+    return _cut_cells(_without_lines(depth, found), found, area, plain)
+
+
+def _as_picture(depth: FloatArray, cell: Box) -> GrayImage:
+    top, left = max(0, round(cell.y)), max(0, round(cell.x))
+    part = depth[top : max(top + 1, round(cell.bottom)), left : max(left + 1, round(cell.right))]
+    return np.asarray(255 - np.clip(part, 0, 255), np.uint8)
 
 
 def _in_strip(cell: Box, area: Box) -> Box:
@@ -72,6 +85,61 @@ def _depth(strip: GrayImage) -> FloatArray:
     paper = cv2.blur(cv2.erode(paper, np.ones((5, 5), np.uint8)), (9, 9))
     ground = cv2.resize(paper, (strip.shape[1], strip.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.maximum(0, ground.astype(np.float32) - strip.astype(np.float32))
+
+
+def _without_streaks(depth: FloatArray, cells: Sequence[Box]) -> FloatArray:
+    """The depth without thin straight lines that begin and end beyond the comb: folds, and dirt on the glass.
+
+    Such a line darkens paper and writing alike, so its own depth is taken away from both.
+    """
+    top, bottom = min(c.y for c in cells) - 5, max(c.bottom for c in cells) + 5
+    left, right = cells[0].x - 5, cells[-1].right + 5
+    cleared = _without_upright_streaks(depth, round(top), round(bottom))
+    turned = _without_upright_streaks(np.ascontiguousarray(cleared.T), round(left), round(right))
+    return np.ascontiguousarray(turned.T)
+
+
+def _without_upright_streaks(depth: FloatArray, start: int, stop: int) -> FloatArray:
+    if start < 8 or depth.shape[0] - stop < 8:
+        return depth
+    before, after = _steady(depth[:start]), _steady(depth[stop:])
+    if min(before.max(initial=0), after.max(initial=0)) < 10:
+        return depth
+    reach = np.ones((1, 9), np.uint8)
+    both = np.minimum(cv2.dilate(before, reach), cv2.dilate(after, reach)).ravel()
+    columns = np.flatnonzero(both > 10)
+    cleared = depth.copy()
+    for run in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
+        if not len(run) or len(run) > _STREAK_PX + 8:
+            continue
+        x0, x1 = max(0, int(run[0])), int(run[-1]) + 1
+        at_top, at_bottom = _middle_of(before.ravel(), x0, x1), _middle_of(after.ravel(), x0, x1)
+        profile = np.maximum(_around(before.ravel(), at_top), _around(after.ravel(), at_bottom))
+        places = np.linspace(at_top, at_bottom, depth.shape[0])
+        for y, place in enumerate(places):
+            low = round(place) - len(profile) // 2
+            cut = slice(max(0, low), max(0, min(depth.shape[1], low + len(profile))))
+            cleared[y, cut] = np.maximum(0, cleared[y, cut] - profile[cut.start - low : cut.stop - low])
+    return cleared
+
+
+def _steady(band: FloatArray) -> FloatArray:
+    """What is dark over nearly the whole height of a band, shape (1, width); wide shades left out."""
+    low = np.percentile(band, 25, axis=0).astype(np.float32).reshape(1, -1)
+    shade = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, 2 * _STREAK_PX + 1), np.uint8))
+    return np.asarray(low - shade, np.float32)
+
+
+def _middle_of(profile: NDArray[np.float32], x0: int, x1: int) -> float:
+    part = profile[x0:x1]
+    return x0 + float((part * np.arange(len(part))).sum() / max(1e-6, float(part.sum())))
+
+
+def _around(profile: NDArray[np.float32], place: float) -> NDArray[np.float32]:
+    half = _STREAK_PX // 2 + 1
+    padded = np.pad(profile, half)
+    low = round(place)
+    return np.asarray(padded[low : low + 2 * half + 1], np.float32)
 
 
 def _snapped(depth: FloatArray, cells: Sequence[Box]) -> list[Box]:
@@ -243,7 +311,7 @@ def _bridge(depth: FloatArray, x: float, top: float, bottom: float, half: int) -
     depth[y0:y1, left : right + 1] = np.minimum(band, crossing[:, None])
 
 
-def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box) -> Comb:
+def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box, plain: tuple[GrayImage, ...]) -> Comb:
     darkest = float(np.percentile(depth, 99.5))
     scale = max(darkest, 60.0)
     mask = (depth > _INK * scale).astype(np.uint8)
@@ -259,7 +327,7 @@ def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box) -> Comb:
         for c in cells
     )
     struck = _is_struck(stats, cells)
-    return Comb(tuple(pictures), boxes, tuple(ink), _goes_on_outside(stats, centers, owner, cells), struck)
+    return Comb(plain, tuple(pictures), boxes, tuple(ink), _goes_on_outside(stats, centers, owner, cells), struck)
 
 
 def _owners(labels: NDArray[np.int32], count: int, stats: NDArray[np.int32], cells: Sequence[Box]) -> NDArray[np.int64]:
@@ -300,7 +368,7 @@ def _cell_picture(
     left, top, right, bottom = max(0, round(x0)), max(0, round(y0)), round(x1), round(y1)
     part = depth[top:bottom, left:right].copy()
     owners = owner[labels[top:bottom, left:right]]
-    foreign = ((owners >= 0) & (owners != number)) | (owners == -1)
+    foreign = (owners >= 0) & (owners != number)
     if foreign.any():
         # The soft rim of a foreign stroke goes with it.
         grown = cv2.dilate(foreign.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
@@ -311,6 +379,11 @@ def _cell_picture(
         max(0, round(cell.x - margin) - left) : round(cell.right + margin) - left,
     ] = False
     part[beyond & (owners != number)] = 0
+    outer = np.ones(part.shape, bool)
+    outer[
+        max(0, round(cell.y) - top) : round(cell.bottom) - top, max(0, round(cell.x) - left) : round(cell.right) - left
+    ] = False
+    part[outer & (owners == -1)] = 0
     return np.asarray(255 - np.clip(part, 0, 255), np.uint8)
 
 

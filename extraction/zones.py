@@ -23,6 +23,8 @@ from models.text import Character
 
 LINE_PX_PER_MM = 8.0
 """Resolution at which lines are cut for the text reader: 200 dpi."""
+_DOUBT = 0.9
+"""A character in a box that is less sure than that is looked at once more."""
 _ACCENTED = "ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜŸŒ"
 ALPHABETS: dict[Charset, str] = {
     Charset.DIGITS: "0123456789",
@@ -124,10 +126,34 @@ class _Sheet:
 def _read_combs(sheet: _Sheet, zones: Sequence[Zone], glyphs: GlyphsReader) -> dict[str, Reading]:
     cut = [cut_comb(sheet.page, sheet.placed, zone.cells) for zone in zones]
     answers = glyphs.read_batch([(comb.cells, zone.charset) for zone, comb in zip(zones, cut, strict=True)])
+    _ask_again(zones, cut, answers, glyphs)
     return {
         zone_key(zone): _comb_reading(sheet, zone, comb, answer, glyphs.name)
         for zone, comb, answer in zip(zones, cut, answers, strict=True)
     }
+
+
+def _ask_again(
+    zones: Sequence[Zone], combs: Sequence[Comb], answers: list[list[Character]], glyphs: GlyphsReader
+) -> None:
+    """Show cells that were read unsurely once more, without their lines, and take the mean of both answers."""
+    doubtful = [
+        [k for k, character in enumerate(answer) if not character.alternatives or character.alternatives[0][1] < _DOUBT]
+        for answer in answers
+    ]
+    groups = [
+        ([comb.lineless[k] for k in places], zone.charset)
+        for zone, comb, places in zip(zones, combs, doubtful, strict=True)
+    ]
+    for answer, places, again in zip(answers, doubtful, glyphs.read_batch(groups), strict=True):
+        for place, other in zip(places, again, strict=True):
+            answer[place] = _mean(answer[place], other)
+
+
+def _mean(a: Character, b: Character) -> Character:
+    names = dict.fromkeys(name for name, _ in (*a.alternatives, *b.alternatives))
+    means = [(name, (a.probability(name) + b.probability(name)) / 2) for name in names]
+    return Character(tuple(sorted(means, key=lambda item: -item[1])))
 
 
 def _comb_reading(sheet: _Sheet, zone: Zone, comb: Comb, answer: Sequence[Character], name: str) -> Reading:
@@ -233,10 +259,10 @@ def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
     if paper - darkest < 25:
         return None
     mask = (smooth < paper - max(18.0, 0.3 * (paper - darkest))).astype(np.uint8)
-    count, labels, stats, centers = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     keep = np.zeros(count, bool)
     for label in range(1, count):
-        left, top, wide, tall, area = stats[label]
+        _, top, wide, tall, area = stats[label]
         within = min(top + tall, middle[1]) - max(top, middle[0])
         speck = area < 5
         streak = (tall > 0.95 * cut.shape[0] and wide < 6) or (wide > 0.9 * cut.shape[1] and tall < 6)
