@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from models.definitions import DocumentType
-from models.reading import InvoiceLine, Value, VatShare
+from models.reading import Decision, FieldValue, InvoiceLine, Value, VatShare
 from models.values.amounts import decimal_of
 from models.values.bank import bank_of
 from models.values.identifiers import siren_of_vat_id
@@ -87,14 +87,29 @@ def apply_rules(
     )
 
 
-def failed_rules(results: Iterable[RuleResult]) -> dict[str, tuple[str, ...]]:
-    """Codes of the failed rules by field, blocking ones and hints alike."""
+def failed_rules(results: Iterable[RuleResult], *, hints: bool = True) -> dict[str, tuple[str, ...]]:
+    """Codes of the failed rules by field; with `hints`, those that do not block too."""
     found: dict[str, list[str]] = {}
     for result in results:
-        if not result.ok:
+        if not result.ok and (hints or result.blocking):
             for name in result.fields:
                 found.setdefault(name, []).append(result.code)
     return {name: tuple(dict.fromkeys(codes)) for name, codes in found.items()}
+
+
+def with_failures(fields: Mapping[str, FieldValue], results: Iterable[RuleResult]) -> dict[str, FieldValue]:
+    """The fields with the blocking rules they fail noted; none of those passes unseen."""
+    failed = failed_rules(results, hints=False)
+    return {
+        name: replace(
+            field,
+            failed_rules=tuple(dict.fromkeys([*field.failed_rules, *failed[name]])),
+            decision=Decision.TO_VERIFY,
+        )
+        if name in failed
+        else field
+        for name, field in fields.items()
+    }
 
 
 def _text(values: Values, name: str) -> str | None:

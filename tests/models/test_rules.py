@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.definitions import DocumentType
-from models.reading import InvoiceLine, Value, VatShare
-from models.rules import RuleResult, Window, apply_rules, consumption, failed_rules
+from models.reading import Decision, FieldValue, InvoiceLine, Value, VatShare
+from models.rules import RuleResult, Window, apply_rules, consumption, failed_rules, with_failures
 from models.values.sentences import SENTENCES
 
 CENTS = st.decimals(min_value=Decimal("0.01"), max_value=Decimal("999999.99"), places=2)
@@ -147,6 +147,28 @@ def test_a_mandate_needs_its_signature_and_its_references() -> None:
     assert failing(results) == {"mandate.required", "mandate.signature"}
     assert failed_rules(results) == {"mandate_reference": ("mandate.required",), "signature": ("mandate.signature",)}
     assert apply_rules(mandate) == ()
+
+
+def test_a_blocking_rule_sends_its_fields_to_a_person_and_a_hint_does_not() -> None:
+    values: dict[str, Value] = {
+        "total_without_tax": "100.00",
+        "total_tax": "20.00",
+        "total_with_tax": "130.00",
+        "postal_code": "74000",
+        "city": "LYON",
+    }
+    fields = {name: FieldValue(name, value, 0.99, Decision.ACCEPTED) for name, value in values.items()}
+
+    noted = with_failures(fields, apply_rules(values))
+
+    assert noted["total_tax"].failed_rules == ("totals.sum",)
+    assert {name for name, field in noted.items() if field.decision is Decision.TO_VERIFY} == {
+        "total_without_tax",
+        "total_tax",
+        "total_with_tax",
+    }
+    assert noted["city"] is fields["city"]
+    assert failed_rules(apply_rules(values), hints=True)["city"] == ("address.city",)
 
 
 def test_every_rule_speaks_french() -> None:
