@@ -12,20 +12,15 @@ from models.geometry import Box
 from models.image import GrayImage
 from models.reading import Barcode
 
-FORMATS = {"code128": "Code128", "code39": "Code39", "qr": "QRCode", "datamatrix": "DataMatrix"}
+SYMBOLOGIES = {"Code128": "code128", "Code39": "code39", "QRCode": "qr", "DataMatrix": "datamatrix"}
+"""Names of the library, without spaces -> ours."""
 SEPARATOR_TEXT = re.compile(r"^(?:SEP|SEPARAT|PATCH|DEPLI-SEP|BATCHSEP|NEWDOC|NOUVEAU)", re.IGNORECASE)
 MAX_OTHER_INK = 0.012
 """Share of the page that may be ink beside the barcode on a separator sheet (its title)."""
 MIN_WIDTH = 0.18
 """Least width of a separator's barcode, share of the page."""
 
-
-def _names() -> dict[str, str]:
-    return {str(getattr(zxingcpp.BarcodeFormat, theirs)): ours for ours, theirs in FORMATS.items()}
-
-
-_FORMATS = zxingcpp.barcode_formats_from_str(",".join(FORMATS.values()))
-_OURS = _names()
+_NAMES = ",".join(SYMBOLOGIES)
 
 
 def find_barcodes(page: GrayImage, *, thorough: bool = False) -> tuple[Barcode, ...]:
@@ -35,7 +30,11 @@ def find_barcodes(page: GrayImage, *, thorough: bool = False) -> tuple[Barcode, 
         thorough: also turned, inverted or badly printed ones; four times slower.
     """
     found = zxingcpp.read_barcodes(
-        page, formats=_FORMATS, try_rotate=thorough, try_downscale=thorough, try_invert=False
+        page,
+        formats=zxingcpp.barcode_formats_from_str(_NAMES),
+        try_rotate=thorough,
+        try_downscale=thorough,
+        try_invert=False,
     )
     barcodes = []
     for code in found:
@@ -51,7 +50,8 @@ def find_barcodes(page: GrayImage, *, thorough: bool = False) -> tuple[Barcode, 
             ]
         )
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        symbology = _OURS.get(str(code.format), str(code.format).lower())
+        name = str(code.format).replace(" ", "")
+        symbology = SYMBOLOGIES.get(name, name.lower())
         barcodes.append(
             Barcode(code.text, symbology, Box(float(left), float(top), float(right - left), float(bottom - top)))
         )

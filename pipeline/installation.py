@@ -45,9 +45,6 @@ from videocoding_ui.settings import UiSettings
 
 log = structlog.get_logger()
 
-UNDO_S = 30.0
-"""A document that a person verified is released that many seconds later: until then answers can be taken back."""
-
 
 class Installation:
     """All that `depli serve`, `depli worker`, `depli intake` and the demo share. Parts are made when first asked for."""
@@ -59,7 +56,7 @@ class Installation:
         self.clock = RecordClock(self.engine)
         self.images = FsspecImages(settings.store_url)
         self.images.remove_half_written(older_than_s=3600)
-        self.queue = JobQueue(settings.queue_url)
+        self.queue = JobQueue(settings.queue_url, namespace=settings.queue_namespace)
         self.intake = RecordIntake(
             uow=self.uow, images=self.images, clock=self.clock, max_bytes=settings.max_upload_mb * 1024 * 1024
         )
@@ -175,7 +172,9 @@ class Installation:
 
     def on_verified(self, uow: UnitOfWork, document: Document) -> Sequence[Job]:
         """Releases of a document that a person verified; they leave after the time in which it can be taken back."""
-        return plan_releases(uow, document, self.exporters(), now=self.clock.now(), wait=timedelta(seconds=UNDO_S))
+        return plan_releases(
+            uow, document, self.exporters(), now=self.clock.now(), wait=timedelta(seconds=self.settings.undo_s)
+        )
 
     def on_recognise(self, uow: UnitOfWork, document: Document) -> Sequence[Job]:
         """Recognise a document again, with what a person said of it."""
@@ -205,7 +204,7 @@ class Installation:
                 session_hours=settings.session_hours,
                 secure_cookies=settings.secure_cookies,
                 max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
-                undo_s=UNDO_S,
+                undo_s=self.settings.undo_s,
             ),
             health=self.health,
             on_verified=self.on_verified,

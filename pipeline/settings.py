@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """fsspec URL of the image store; empty = folder in `home`."""
     queue_url: str = ""
     """`redis://...` or `amqp://...`; empty = worker threads in the process."""
+    queue_namespace: str = Field(default="depli", pattern=r"^[a-z0-9-]{1,40}$")
+    """Keeps the queues of several installations on one server apart."""
     hot_folder: Path | None = None
     """Folder that scanners write to; empty = `home`/entrants."""
     stable_s: float = Field(default=5.0, ge=0.5, le=600)
@@ -36,6 +38,8 @@ class Settings(BaseSettings):
     """Folders of forms, each with a folder per form; the forms that ship come first."""
     workers: int = Field(default_factory=lambda: max(1, len(os.sched_getaffinity(0))), ge=1, le=256)
     """Reading processes on this machine: one a core."""
+    undo_s: float = Field(default=30.0, ge=0, le=3600)
+    """Seconds in which a coder can take back the answers of a finished document; it is released after that."""
     sweep_s: float = Field(default=5.0, ge=0.5, le=300)
     """Seconds between two looks at the job table."""
     host: str = "127.0.0.1"
