@@ -123,18 +123,26 @@ def _sha256(content: bytes) -> str:
 
 def _deliver_on_disk(root: Path, key: str, parcel: Parcel) -> tuple[str, str]:
     target = root / place_of(key, parcel)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     if is_single_file(parcel):
         _put_file(target, next(iter(parcel.files.values())), key)
         return target.as_uri(), _sha256(target.read_bytes())
     for path, content in parcel.shared.items():
         shared = root / path
-        shared.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(shared.parent)
         _put_file(shared, content, key)
         if _sha256(shared.read_bytes()) != _sha256(content):
             raise Misconfigured(f"{shared} was altered: it no longer is the file its name says. Find out who did it.")
     _put_folder(target, parcel.files, key)
     return target.as_uri(), _verified_folder(target)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each known to the disk before anything is written in it."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        _flush_folder(each.parent)
 
 
 def _part_beside(target: Path, key: str) -> Path:
