@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from rapidfuzz.distance import Levenshtein
+
 from extraction.calibration import calibrated
 from extraction.decoding import Guess
+from extraction.email_addresses import like_names
 from extraction.written_values import decode_comb, decode_line
 from extraction.zones import zone_key
 from models.definitions import FormDefinition, Zone, ZoneKind, field_definition
 from models.geometry import MM_PER_INCH, Box
 from models.reading import Candidate, Decision, FieldValue, PageReading, Reading, Value
 from models.values.kinds import kind
+from models.values.places import plain_place, postal_codes_of
 
 _KEPT = 5
 """Candidates kept for the coder."""
@@ -163,7 +167,52 @@ def _together(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
     _reweigh(fields, "meter_index", _index_after(fields.get("previous_index")))
     _reweigh(fields, "subscriber_reference", _within(fields.get("barcode")))
     _reweigh(fields, "bic", _bank_of(fields.get("iban")))
+    _address_of(fields)
+    for city in ("city", "debtor_city"):
+        _place_like(fields, fields.get(city))
     return fields
+
+
+_NAMES = ("last_name", "first_name", "subscriber_name", "debtor_name")
+
+
+def _address_of(fields: dict[str, FieldValue]) -> None:
+    """An e-mail address is often made of the writer's names."""
+    field = fields.get("email")
+    if field is None or not isinstance(field.value, str):
+        return
+    names = [
+        part
+        for name in _NAMES
+        if (other := fields.get(name)) and isinstance(other.value, str) and (other.confidence or 0) > 0.6
+        for part in (*other.value.split(), other.value)
+        if len(part) > 2
+    ]
+    better = like_names(Guess(field.value, field.confidence or 0.0), names)
+    candidate = Candidate(better.text, field.text, better.probability, field.reader)
+    others = tuple(c for c in field.candidates if c.value != better.text)
+    fields["email"] = replace(
+        field, value=better.text, confidence=better.probability, candidates=(candidate, *others)[:_KEPT]
+    )
+
+
+def _place_like(fields: dict[str, FieldValue], city: FieldValue | None) -> None:
+    """Most people sign where they live: a place that is read nearly like the town is the town."""
+    place = fields.get("place")
+    if place is None or city is None or not isinstance(place.value, str) or not isinstance(city.value, str):
+        return
+    here, there = plain_place(place.value), plain_place(city.value)
+    distance = Levenshtein.distance(here, there)
+    if distance == 0:
+        both = 1 - (1 - (place.confidence or 0.0)) * (1 - (city.confidence or 0.0)) * 0.3
+        fields["place"] = replace(place, confidence=both)
+        fields[city.name] = replace(city, confidence=both)
+    elif distance <= max(1, len(there) // 4) and (city.confidence or 0.0) > (place.confidence or 0.0):
+        fields["place"] = replace(place, value=city.value.title(), confidence=0.9 * (city.confidence or 0.0))
+    elif distance <= max(1, len(here) // 4) and (place.confidence or 0.0) > (city.confidence or 0.0):
+        likely = [c for c in city.candidates if isinstance(c.value, str) and plain_place(c.value) == here]
+        if likely or postal_codes_of(place.value):
+            fields[city.name] = replace(city, value=here, confidence=0.9 * (place.confidence or 0.0))
 
 
 def _reweigh(fields: dict[str, FieldValue], name: str, weight: Callable[[str], float] | None) -> None:

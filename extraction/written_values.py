@@ -9,6 +9,7 @@ from string import ascii_uppercase, digits
 
 from extraction import decoding
 from extraction.decoding import Guess, cells_of, guesses, run_of, search
+from extraction.email_addresses import emails
 from extraction.words import Mixture, decode_place, decode_words, vocabulary
 from models.reading import Reading
 from models.text import Character
@@ -318,5 +319,7 @@ def decode_line(value_type: str, name: str, reading: Reading, *, today: date) ->
     text = " ".join(reading.text.split())
     if not text:
         return [Guess("", confidence)]
-    value = kind(value_type).parse(text)
+    if value_type == "email":
+        return emails(text, confidence)
+    value = kind(value_type).parse(text.strip(" .,;:_-") if value_type in ("city", "name") else text)
     return [Guess(value, confidence)] if value else [Guess(text, 0.2 * confidence)]

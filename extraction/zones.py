@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 import zxingcpp
+from numpy.typing import NDArray
 
 from extraction.combs import Comb, cut_comb
 from extraction.readers import marks
@@ -233,9 +234,58 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
         return Reading("", 0.99, box, "no ink")
     alphabet = ALPHABETS.get(zone.charset)
     read = readers.printed.read_line(line, alphabet)
-    return Reading(
-        read.text, read.confidence, box, read.reader, tuple(Character(c.alternatives) for c in read.characters)
+    if zone.handwritten:
+        read = _read_wider(line, alphabet, read, readers.printed)
+    if zone.charset is Charset.EMAIL:
+        read = _with_underscores(read, line)
+    characters = tuple(Character(c.alternatives) for c in read.characters)
+    return Reading(read.text, read.confidence, box, read.reader, characters)
+
+
+_WIDER = 1.5
+"""Narrow handwriting has more characters than the line reader has places for; stretched it has room."""
+
+
+def _read_wider(line: GrayImage, alphabet: str | None, read: Reading, reader: LineReader) -> Reading:
+    """The reading of the line or of the same line stretched, whichever is surer; both alike make it surer still."""
+    wide = cv2.resize(line, None, fx=_WIDER, fy=1.0, interpolation=cv2.INTER_CUBIC)
+    again = reader.read_line(np.asarray(wide, np.uint8), alphabet)
+    first, second = read.confidence or 0.0, again.confidence or 0.0
+    if read.text == again.text:
+        return replace(read, confidence=1 - (1 - max(first, second)) * 0.7)
+    if first >= second:
+        return replace(read, confidence=0.8 * first)
+    back = tuple(
+        replace(c, box=Box(c.box.x / _WIDER, c.box.y, c.box.width / _WIDER, c.box.height)) if c.box else c
+        for c in again.characters
     )
+    return replace(again, confidence=0.8 * second, characters=back)
+
+
+def _with_underscores(read: Reading, line: GrayImage) -> Reading:
+    """A dash in an address that lies on the foot of the letters is an underscore, above it a hyphen."""
+    dashes = [k for k, c in enumerate(read.characters) if c.best in ("-", "_") and c.box is not None]
+    if not dashes or len(read.text) != len(read.characters):
+        return read
+    dark = line < int(np.percentile(line, 75)) - 45
+    count, _, stats, _ = cv2.connectedComponentsWithStats(dark.astype(np.uint8), connectivity=8)
+    letters = [k for k in range(1, count) if stats[k][cv2.CC_STAT_HEIGHT] > 0.25 * line.shape[0]]
+    if not letters:
+        return read
+    foot = float(np.median([stats[k][cv2.CC_STAT_TOP] + stats[k][cv2.CC_STAT_HEIGHT] for k in letters]))
+    tall = float(np.median([stats[k][cv2.CC_STAT_HEIGHT] for k in letters]))
+    characters, text = list(read.characters), list(read.text)
+    for k in dashes:
+        box = characters[k].box
+        if box is None:
+            continue
+        # A dash may be joined to its neighbours: its height is that of the ink in its middle.
+        middle = dark[:, max(0, round(box.center_x) - 3) : round(box.center_x) + 4]
+        rows = np.flatnonzero(middle.sum(axis=1) >= 3)
+        if len(rows) and np.ptp(rows) < 0.5 * tall:
+            text[k] = "_" if float(rows.mean()) > foot - 0.3 * tall else "-"
+            characters[k] = replace(characters[k], alternatives=((text[k], 0.9), ("-_"[text[k] == "-"], 0.1)))
+    return replace(read, text="".join(text), characters=tuple(characters))
 
 
 def _without_print(cut: GrayImage, blank: GrayImage) -> GrayImage:
@@ -245,7 +295,18 @@ def _without_print(cut: GrayImage, blank: GrayImage) -> GrayImage:
         return cut
     covered = cv2.dilate(printed, np.ones((3, 5), np.uint8))
     covered[:1], covered[-1:] = 0, 0
+    covered[_written_over(cut, printed, covered)] = 0
     return np.asarray(cv2.inpaint(cut, covered, 3, cv2.INPAINT_TELEA), np.uint8)
+
+
+def _written_over(cut: GrayImage, printed: GrayImage, covered: GrayImage) -> NDArray[np.bool_]:
+    """Where a stroke lies on a dotted line: there the gaps between the dots are dark too."""
+    gap = (cv2.dilate(printed, np.ones((1, 5), np.uint8)) > 0) & (printed == 0)
+    dark = cut < int(np.percentile(cut, 75)) - 45
+    window = (max(3, round(1.2 * LINE_PX_PER_MM)), 3)
+    gaps = cv2.boxFilter(gap.astype(np.float32), -1, window)
+    filled = cv2.boxFilter((gap & dark).astype(np.float32), -1, window)
+    return np.asarray((covered > 0) & (gaps > 0.06) & (filled > 0.7 * gaps))
 
 
 def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
@@ -269,6 +330,7 @@ def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
         keep[label] = not speck and not streak and within > 0.35 * tall
     if not keep.any() or stats[keep, cv2.CC_STAT_AREA].sum() < 25:
         return None
+    _drop_lone_specks(keep, stats, cut.shape[0])
     foreign = (labels > 0) & ~keep[labels]
     cleaned = cut.copy()
     cleaned[cv2.dilate(foreign.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~keep[labels]] = paper
@@ -277,3 +339,15 @@ def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
     x1, y1 = (kept[:, 0] + kept[:, 2]).max(), (kept[:, 1] + kept[:, 3]).max()
     margin = 6
     return np.ascontiguousarray(cleaned[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin])
+
+
+def _drop_lone_specks(keep: NDArray[np.bool_], stats: NDArray[np.int32], height: int) -> None:
+    """A dot of an i or the point of an address has writing near it; dirt mostly has not."""
+    large = [k for k in np.flatnonzero(keep) if max(stats[k][2], stats[k][3]) > 0.12 * height]
+    for k in np.flatnonzero(keep):
+        if k in large or not large:
+            continue
+        left, right = stats[k][0], stats[k][0] + stats[k][2]
+        distance = min(max(stats[n][0] - right, left - stats[n][0] - stats[n][2], 0) for n in large)
+        if distance > 0.35 * height:
+            keep[k] = False
