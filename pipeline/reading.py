@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from capture.sandbox import RasterPage, Sandbox
+from capture.sandbox import RasterPage, Sandbox, SourceInfo
 from capture.separation import separate
 
 from models.definitions import FormDefinition
-from models.errors import REFUSALS, UnusableImage
+from models.errors import UnusableImage
 from models.reading import DocumentReading, FieldValue, PageReading
 from pipeline.page_tasks import read_only
 from pipeline.pool import ReadingPool
@@ -64,15 +64,14 @@ def read_sources(
     Args:
         on_found: told the number of pages of each source as it is opened. on_page: told after each page.
     """
-    opened: list[tuple[Path, int | Rejected]] = []
+    opened: list[tuple[Path, SourceInfo | Rejected]] = []
 
     def calls(folder: Path) -> Iterator[tuple[RasterPage | UnusableImage]]:
-        for path in paths:
-            outcome = _open(path, sandbox)
-            opened.append((path, outcome))
-            if isinstance(outcome, int):
-                on_found(outcome)
-                yield from ((raster,) for raster in _rasters(path, outcome, sandbox, folder))
+        for shown, path, outcome in _sources_in(paths, sandbox):
+            opened.append((shown, outcome))
+            if isinstance(outcome, SourceInfo):
+                on_found(outcome.pages)
+                yield from ((raster,) for raster in _rasters(path, outcome.pages, sandbox, folder))
 
     shown = 0
     pages: list[PageReading | UnusableImage] = []
@@ -81,12 +80,12 @@ def read_sources(
             on_page()
             pages.append(page)
             while shown < len(opened):
-                path, expected = opened[shown]
-                if isinstance(expected, Rejected):
-                    yield expected
-                elif len(pages) >= expected:
-                    yield from _documents(path, pages[:expected], definitions, today)
-                    del pages[:expected]
+                path, info = opened[shown]
+                if isinstance(info, Rejected):
+                    yield info
+                elif len(pages) >= info.pages:
+                    yield from _documents(path, info, pages[: info.pages], definitions, today)
+                    del pages[: info.pages]
                 else:
                     break
                 shown += 1
@@ -110,31 +109,60 @@ def _rasters(path: Path, pages: int, sandbox: Sandbox, folder: Path) -> Iterator
                     yield error
 
 
-def _open(path: Path, sandbox: Sandbox) -> int | Rejected:
+def _sources_in(paths: Sequence[Path], sandbox: Sandbox) -> Iterator[tuple[Path, Path, SourceInfo | Rejected]]:
+    """Each source, those inside archives too: (name to show, file, what it is)."""
+    for path in paths:
+        outcome = _open(path, sandbox)
+        if isinstance(outcome, Rejected) or outcome.kind != "zip":
+            yield path, path, outcome
+            continue
+        try:
+            members = sandbox.expand(path)
+        except UnusableImage as error:
+            yield path, path, Rejected(str(path), error.code, str(error))
+            continue
+        for member in members:
+            shown = path / member.shown_name
+            inner = _open(member.file, sandbox)
+            if isinstance(inner, SourceInfo) and inner.kind == "zip":
+                inner = Rejected(str(shown), "archive_unsafe", "an archive in an archive is not opened")
+            yield shown, member.file, replace(inner, source=str(shown)) if isinstance(inner, Rejected) else inner
+
+
+def _open(path: Path, sandbox: Sandbox) -> SourceInfo | Rejected:
     try:
-        return sandbox.inspect(path).pages
+        return sandbox.inspect(path)
     except UnusableImage as error:
-        return Rejected(str(path), error.code, _sentence(error))
+        return Rejected(str(path), error.code, str(error))
     except OSError as error:
         return Rejected(str(path), "no_page", f"{path}: {error.strerror}. Check the name and the rights.")
 
 
-def _sentence(error: UnusableImage) -> str:
-    return f"{error} {REFUSALS.get(error.code, '')}".strip()
-
-
 def _documents(
-    path: Path, pages: Sequence[PageReading | UnusableImage], definitions: Sequence[FormDefinition], today: date
+    path: Path,
+    info: SourceInfo,
+    pages: Sequence[PageReading | UnusableImage],
+    definitions: Sequence[FormDefinition],
+    today: date,
 ) -> Iterator[Read | Rejected]:
     numbers = [number for number, page in enumerate(pages, start=1) if isinstance(page, PageReading)]
     for number, page in enumerate(pages, start=1):
         if isinstance(page, UnusableImage):
-            yield Rejected(str(path), page.code, _sentence(page), number)
+            yield Rejected(str(path), page.code, str(page), number)
     readings = [page for page in pages if isinstance(page, PageReading)]
+    unread = set(range(1, len(pages) + 1)).difference(numbers)
     form_pages = {definition.id: definition.pages for definition in definitions}
     for found in separate(readings, form_pages=form_pages).documents:
-        own = [readings[position - 1] for position in found.pages]
-        document = understand(own, [numbers[position - 1] for position in found.pages], definitions, today=today)
+        own = [numbers[position - 1] for position in found.pages]
+        document = understand(
+            [readings[position - 1] for position in found.pages],
+            own,
+            definitions,
+            today=today,
+            e_invoice=info.attachments[0].content if info.attachments and len(own) == info.pages else None,
+            repaired=info.repaired,
+            incomplete=any(number + step in unread for number in own for step in (-1, 1)),
+        )
         yield Read(str(path), document)
 
 

@@ -12,7 +12,7 @@ from classifiers.forms import match_form
 from classifiers.page_types import page_clues, page_types
 from extraction.acceptance import decide, shipped_thresholds
 from extraction.form_fields import form_fields
-from extraction.invoices import extract_invoice
+from extraction.invoices import extract_invoice, read_structured
 from extraction.registration import refine
 from extraction.zones import ZoneReaders, read_zones
 
@@ -20,8 +20,10 @@ from models.definitions import DocumentType, FormDefinition
 from models.errors import Unreadable
 from models.image import GrayImage
 from models.reading import Decision, DocumentReading, FieldValue, PageReading, TypeMatch
+from models.rules import Window, apply_rules, with_failures
 from models.text import PageText
 from pipeline.engines import Engines
+from pipeline.structured_data import merged
 
 SURE_OF_TYPE = 0.9
 """Below this calibrated confidence a person says what the document is."""
@@ -115,24 +117,32 @@ def understand(
     *,
     today: date,
     said: tuple[DocumentType, str | None] | None = None,
+    e_invoice: bytes | None = None,
+    repaired: bool = False,
+    incomplete: bool = False,
 ) -> DocumentReading:
     """A document from its pages: type, fields, decisions. Pure: pictures are not looked at again.
 
     Args:
         readings: its pages in order. numbers: their 1-based numbers in the source. definitions: the known forms.
+        today: the day the mail came in.
         said: type and form a person gave.
+        e_invoice: XML that the file carried, checked to be harmless.
+        repaired: the file had to be mended to be opened.
+        incomplete: a page beside it could not be read and may belong to it.
     """
-    repaired = any(reading.repaired for reading in readings)
+    repaired = repaired or any(reading.repaired for reading in readings)
     form = said[1] if said else _form_of(readings)
     definition = next((d for d in definitions if d.id == form), None)
     if definition is not None:
         document = _understand_form(readings, numbers, definition, today=today)
     else:
-        document = _understand_text(readings, numbers, today=today, said=said[0] if said else None)
+        document = _understand_text(readings, numbers, today=today, said=said[0] if said else None, e_invoice=e_invoice)
     if said:
         document = replace(document, document_type=said[0], type_confidence=1.0, reason="type donné par une personne")
-    if repaired:
-        return _to_a_person(document, flag="repaired")
+    document = _judged(document, today=today)
+    if repaired or incomplete:
+        return _to_a_person(document, flag="repaired" if repaired else "page_missing")
     return document if document.type_confidence >= SURE_OF_TYPE else _to_a_person(document, flag="unsure_type")
 
 
@@ -157,28 +167,40 @@ def _understand_form(
         form=definition.id,
         type_confidence=confidence,
         reason=f"formulaire {definition.id}",
-        fields=_decided(fields),
+        fields=fields,
     )
 
 
 def _understand_text(
-    readings: Sequence[PageReading], numbers: Sequence[int], *, today: date, said: DocumentType | None
+    readings: Sequence[PageReading],
+    numbers: Sequence[int],
+    *,
+    today: date,
+    said: DocumentType | None,
+    e_invoice: bytes | None,
 ) -> DocumentReading:
     best = _type_of(readings)
+    if e_invoice is not None:
+        best = TypeMatch(DocumentType.SUPPLIER_INVOICE, 0.999, "facture électronique jointe")
     kind = said or best.document_type
     texts = [reading.text for reading in readings if reading.text is not None]
     if kind is not DocumentType.SUPPLIER_INVOICE:
         return DocumentReading(tuple(numbers), kind, None, best.confidence, best.reason)
     invoice = extract_invoice(texts, today=today)
+    fields, lines, shares = invoice.fields, invoice.lines, invoice.vat_breakdown
+    if e_invoice is not None:
+        data = read_structured(e_invoice)
+        fields = merged(fields, data.fields)
+        lines, shares = data.lines or lines, data.vat_breakdown or shares
     return DocumentReading(
         pages=tuple(numbers),
         document_type=kind,
         form=None,
         type_confidence=best.confidence,
         reason=best.reason,
-        fields=_decided(invoice.fields),
-        lines=invoice.lines,
-        vat_breakdown=invoice.vat_breakdown,
+        fields=fields,
+        lines=lines,
+        vat_breakdown=shares,
     )
 
 
@@ -194,9 +216,19 @@ def _type_of(readings: Sequence[PageReading]) -> TypeMatch:
     return max(ranked, key=invoice_likeness)[0]
 
 
-def _decided(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
+def _judged(document: DocumentReading, *, today: date) -> DocumentReading:
+    """The rules across fields applied, then each field decided."""
+    results = apply_rules(
+        {name: value.value for name, value in document.fields.items()},
+        vat_breakdown=document.vat_breakdown,
+        lines=document.lines,
+        document_type=document.document_type,
+        window=Window(received=today),
+    )
     thresholds = shipped_thresholds()
-    return {name: replace(value, decision=decide(value, thresholds)) for name, value in fields.items()}
+    fields = with_failures(document.fields, results)
+    decided = {name: replace(value, decision=decide(value, thresholds)) for name, value in fields.items()}
+    return replace(document, fields=decided)
 
 
 def _to_a_person(document: DocumentReading, *, flag: str) -> DocumentReading:

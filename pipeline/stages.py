@@ -293,6 +293,10 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
             return nothing_to_do
         pages = list(uow.pages.of_document(document_id))
         stored = uow.readings.of_pages([page.id for page in pages])
+        incomplete = _beside_unread(pages, uow.pages.of_batch(document.batch_id))
+        own_masters = {page.master_id for page in pages}
+        repaired = any(m.repaired for m in uow.masters.of_batch(document.batch_id) if m.id in own_masters)
+        attachment = _e_invoice_of(pages, uow.masters.of_batch(document.batch_id))
     said = (document.document_type, document.form) if document.type_confidence == 1.0 else None
     readings = [stored[page.id].content for page in pages]
     pictures = [shop.images.load(page.image or "") for page in pages]
@@ -312,6 +316,20 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
         for name, content in shop.pool.run(cut_snippets, found.fields, places).items()
     }
     return lambda uow: _write_recognised(uow, document_id, pages, again, found, snippets, shop)
+
+
+def _beside_unread(pages: Sequence[Page], of_batch: Sequence[Page]) -> bool:
+    """A neighbouring page of the same master could not be read: it may belong to this document."""
+    rejected = {(page.master_id, page.number) for page in of_batch if page.state is PageState.REJECTED}
+    return any((page.master_id, page.number + step) in rejected for page in pages for step in (-1, 1))
+
+
+def _e_invoice_of(pages: Sequence[Page], masters: Sequence[Master]) -> str | None:
+    """Key of the e-invoice that came with the document: its master holds it and nothing else."""
+    for master in masters:
+        if master.attachment and master.pages == len(pages) and all(page.master_id == master.id for page in pages):
+            return master.attachment
+    return None
 
 
 def _write_recognised(
