@@ -1,0 +1,392 @@
+"""Line items from the geometry of their table, checked and mended by quantity x unit price = total."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+
+from rapidfuzz import fuzz, process
+
+from extraction.invoices.mentions import Mention, amounts_in, rates_in
+from extraction.invoices.page_layout import Cell, Document, Row, fold
+from models.geometry import Box
+from models.reading import InvoiceLine
+
+CENT = Decimal("0.01")
+_COLUMNS = {
+    "description": "désignation|description|libellé|désignation des prestations|prestation|prestations|nature|article|intitulé"
+    "|produit|détail|objet|nature des travaux|désignation de la prestation|désignation des travaux|bezeichnung|beschreibung"
+    "|artikel|leistung|item|product|details|description of goods|désignation / description|description des prestations"
+    "|nature de la prestation|désignation article|fournitures|libellé de la prestation|services|fourniture ou prestation"
+    "|désignation des articles|travaux|prestations et fournitures|omschrijving|artikelbezeichnung|item description"
+    "|libellé article|désignation produit|produits|articles|produit / service|description de la prestation|concepto|descripción",
+    "quantity": "qté|quantité|qte|quantités|qty|quantity|menge|nombre|nb|qté facturée|quantité facturée|anzahl|hours|nbre|qt|units"
+    "|qté livrée|qtés|aantal|heures|cantidad|qté fact|volume|nb heures|qté (u)|quant|nombre d'unités",
+    "unit_price": "pu|pu ht|p.u.|p.u. ht|prix unitaire|prix unitaire ht|prix unit.|prix unit. ht|unit price|prix u. ht|pu net"
+    "|pu euro|einzelpreis|e-preis|preis|rate|price|prix|pu € ht|p.u. ht €|prix ht|tarif|tarif unitaire|p.u ht net|prix / u|pu h.t."
+    "|prix u.|prix unitaire net|p.u. net|prix unitaire (ht)|p.u. ht (€)|prijs|precio|net price|pu ht (€)|prix unitaire h.t."
+    "|unit cost|pu (€)|prix de l'unité|coût unitaire|p.u. € ht|prix unitaire (€)|pu brut|prix net|montant unitaire|pu ht €|netto e-preis",
+    "total": "montant|montant ht|total|total ht|prix total|total net|total ligne|montant total|total net ht|montant h.t.|amount"
+    "|gesamt|gesamtpreis|betrag|line total|total h.t.|prix total ht|montant net|montant net ht|total (ht)|montant ht (€)"
+    "|montant (€)|total ht (€)|montant € ht|total ht €|total €|g-preis|total price|net amount|total ligne ht|sous-total"
+    "|totaal|bedrag|importe|total en €|valeur ht|valeur|montant ligne|somme ht|nettobetrag|montant ht €|montant en euros|total hors taxes"
+    "|montant hors taxes|total ht euros|netto|gesamt netto|total ht ligne|prix ht total|montant ht ligne|line amount|total euros",
+    "rate": "tva|taux|taux tva|taux de tva|% tva|tva %|mwst|mwst %|vat|vat %|ust|ust %|tx tva|t.v.a.|tva (%)|vat rate|btw|tva%|taux (%)"
+    "|taux t.v.a.|steuer|steuersatz|tax|tax rate|code tva|mwst.|iva|ust.|tx|taux tva (%)|% de tva|ust-satz",
+    "gross": "total ttc|montant ttc|ttc|prix ttc|pu ttc|prix total ttc|brutto|total t.t.c.|montant tva|prix unitaire ttc",
+    "other": "réf|référence|code|ref|code article|n°|pos|date|unité|u|um|unit|remise|rem|% rem|réf. article|réf article|ligne|lot|einheit"
+    "|rabais|remise %|reference|art-nr|artikel-nr|pos.|unités|n° prix|n° de prix|discount|poste|article n°|marque|udm|conditionnement"
+    "|code produit|référence article|no|réf produit|période|bl|n° ligne|sku|réf.|remise (%)|nr|réf. produit|id|item code|lieu|site|u.",
+}  # fmt: skip
+_KNOWN = {fold(p).replace(" ", ""): kind for kind, ps in _COLUMNS.items() for p in ps.split("|") if fold(p)}
+_LONG = [phrase for phrase in _KNOWN if len(phrase) >= 5]
+_NUMERIC = ("quantity", "unit_price", "total", "rate", "gross", "other")
+_END = re.compile(
+    r"^(?:sous ?)?total\b|^montant (?:total|ht|h t|ttc|hors|net)|^net (?:a payer|ht|ttc)|^tva\b|^t v a\b|^base ht|^a reporter"
+    r"|^a payer|^reste a payer|^iban|^coordonnees|^conditions|^en cas de|^subtotal|^summe|^gesamt|^zwischensumme|^netto"
+    r"|^report\b|^arrete|^reglement|^total|^acompte|^merci|^cumul|^somme|^base\b|^recapitul|^soit |^echeance|^hors taxes"
+    r"|^toutes taxes|^remise globale|^montant a|^rechnungsbetrag|^taux\b|^prix total|^solde|^page \d"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table: what it holds and where its head stands."""
+
+    kind: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The heads of the columns, and the rows they take."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[int, ...]
+    page: int
+
+    def has(self, *kinds: str) -> bool:
+        return any(column.kind in kinds for column in self.columns)
+
+
+@dataclass(slots=True)
+class Item:
+    """A line item while it is read."""
+
+    rows: list[int]
+    words: list[str] = field(default_factory=list)
+    numbers: dict[str, Mention] = field(default_factory=dict)
+    bottom: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineItems:
+    """The line items with the rows of the document they take."""
+
+    lines: tuple[InvoiceLine, ...]
+    item_rows: frozenset[int]
+    header_rows: frozenset[int]
+
+    @property
+    def sum(self) -> Decimal | None:
+        """Of the line totals, when every line has one."""
+        totals = [line.line_total for line in self.lines]
+        if not totals or any(total is None for total in totals):
+            return None
+        return sum((Decimal(total) for total in totals if total is not None), Decimal(0))
+
+
+def read_line_items(document: Document) -> LineItems:
+    """Line items of every page; a head without lines under it says nothing of the pages that follow."""
+    heads = _heads(document)
+    items: list[Item] = []
+    for page in range(1, len(document.page_sizes) + 1):
+        for head in [h for h in heads if h.page == page] or _carried(heads, page, document):
+            items.extend(_items_under(head, document, page))
+    lines = tuple(_line(item) for item in items)
+    if not lines:
+        lines, rows = _by_arithmetic(document)
+        return LineItems(lines, rows, frozenset(n for h in heads for n in h.rows))
+    rows = frozenset(number for item in items for number in item.rows)
+    return LineItems(lines, rows, frozenset(number for head in heads for number in head.rows))
+
+
+def _carried(heads: Sequence[Head], page: int, document: Document) -> list[Head]:
+    """A table may go on over the page without its head."""
+    before = [head for head in heads if head.page == page - 1]
+    return [Head(before[-1].columns, (), page)] if before else []
+
+
+def _heads(document: Document) -> list[Head]:
+    found: list[Head] = []
+    for row in document.rows:
+        if found and row.number in found[-1].rows:
+            continue
+        head = _head(row, document)
+        if head is not None:
+            found.append(head)
+    return found
+
+
+def _head(row: Row, document: Document) -> Head | None:
+    best: Head | None = None
+    for rows in _near_rows(row, document):
+        columns = _columns(rows)
+        kinds = {c.kind for c in columns}
+        numeric = kinds & {"quantity", "unit_price", "total", "gross"}
+        enough = len(numeric) >= 2 and (kinds & {"description", "quantity", "unit_price"})
+        if enough and "total" in numeric | ({"total"} if "gross" in numeric else set()) | kinds:
+            if best is None or len(columns) > len(best.columns):
+                best = Head(tuple(columns), tuple(r.number for r in rows), row.page)
+    return best
+
+
+def _near_rows(row: Row, document: Document) -> list[list[Row]]:
+    """The row alone, and with one or two that follow closely: heads may take two or three rows."""
+    runs = [[row]]
+    for other in document.rows[row.number + 1 : row.number + 3]:
+        last = runs[-1][-1]
+        if other.page != row.page or other.box.y - last.box.bottom > 1.5 or any(amounts_in(c) for c in other.cells):
+            break
+        runs.append([*runs[-1], other])
+    return runs
+
+
+def _columns(rows: Sequence[Row]) -> list[Column]:
+    """Cells of the rows that stand one above another are one head."""
+    stacks: list[list[Cell]] = []
+    for row in rows:
+        for cell in row.cells:
+            for part in _split_heads(cell):
+                home = next((s for s in stacks if s[-1].row != part.row and _over(Box.around(c.box for c in s), part.box)), None)
+                if home is None:
+                    stacks.append([part])
+                else:
+                    home.append(part)
+    columns = []
+    for stack in stacks:
+        kind = _column_kind(" ".join(cell.text for cell in stack))
+        columns.append(Column(kind or "unknown", Box.around(cell.box for cell in stack)))
+    known = [c for c in columns if c.kind != "unknown"]
+    return sorted(columns, key=lambda c: c.box.x) if 2 * len(known) >= len(columns) else []
+
+
+def _split_heads(cell: Cell) -> list[Cell]:
+    """`Qté PU HT` in one cell is two heads: the fewest parts that are all heads."""
+    if _column_kind(cell.text) or len(cell.tokens) == 1 or len(cell.tokens) > 9:
+        return [cell]
+    best: list[list[Cell] | None] = [[]] + [None] * len(cell.tokens)
+    for end in range(1, len(cell.tokens) + 1):
+        for start in range(max(0, end - 4), end):
+            before, part = best[start], cell.part(start, end)
+            if before is not None and _column_kind(part.text) and (best[end] is None or len(before) + 1 < len(best[end] or ())):
+                best[end] = [*before, part]
+    return best[-1] or [cell]
+
+
+def _over(above: Box, below: Box) -> bool:
+    shared = min(above.right, below.right) - max(above.x, below.x)
+    return shared > 0.3 * min(above.width, below.width)
+
+
+def _column_kind(text: str) -> str | None:
+    compact = fold(text).replace(" ", "").removesuffix("eur")
+    if compact in _KNOWN:
+        return _KNOWN[compact]
+    if len(compact) < 5:
+        return None
+    hit = process.extractOne(compact, _LONG, scorer=fuzz.ratio, score_cutoff=82)
+    return _KNOWN[hit[0]] if hit else None
+
+
+def _items_under(head: Head, document: Document, page: int) -> list[Item]:
+    items: list[Item] = []
+    start = head.rows[-1] + 1 if head.rows else 0
+    loose: list[tuple[Row, str]] = []
+    for row in document.rows[start:]:
+        if row.page != page:
+            if row.page > page:
+                break
+            continue
+        if row.number in head.rows or _column_kinds(row) >= 3:
+            if items:
+                break
+            continue
+        numbers, words = _assign(row, head)
+        if items and _ends(row, words, numbers):
+            break
+        if _is_item(numbers, head):
+            if not _ends(row, words, numbers) or "quantity" in numbers and "unit_price" in numbers:
+                item = Item([row.number], [words] if words else [], numbers, row.box.bottom)
+                if loose and (not words or not items) and row.box.y - loose[-1][0].box.bottom < 3:
+                    item.words = [text for _, text in loose] + item.words
+                items.append(item)
+                loose = []
+        elif words and not numbers:
+            if items and row.box.y - items[-1].bottom < 3.5:
+                items[-1].words.append(words)
+                items[-1].rows.append(row.number)
+                items[-1].bottom = row.box.bottom
+            elif items and row.box.y - items[-1].bottom > 40:
+                break
+            else:
+                loose.append((row, words))
+    return items
+
+
+def _column_kinds(row: Row) -> int:
+    return len({kind for cell in row.cells if (kind := _column_kind(cell.text))})
+
+
+def _ends(row: Row, words: str, numbers: dict[str, Mention]) -> bool:
+    if "quantity" in numbers and "unit_price" in numbers:
+        return False
+    first = next((cell.folded for cell in row.cells if any(c.isalpha() for c in cell.text)), "")
+    return bool(_END.match(first)) or bool(_END.match(fold(words)))
+
+
+def _is_item(numbers: dict[str, Mention], head: Head) -> bool:
+    if "total" in numbers:
+        return len(numbers) >= 2 or not head.has("quantity", "unit_price")
+    return "quantity" in numbers and "unit_price" in numbers
+
+
+def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
+    """Numbers of a row by column, and the words of its description."""
+    description = next((c for c in head.columns if c.kind == "description"), None)
+    numeric = [c for c in head.columns if c.kind in _NUMERIC or c.kind == "unknown"]
+    left = min((c.box.x for c in numeric if not description or c.box.x > description.box.x), default=0.0)
+    numbers: dict[str, Mention] = {}
+    words: list[str] = []
+    for cell in row.cells:
+        used: set[int] = set()
+        for mention, is_rate in _numbers(cell):
+            column = _column_of(mention.box, head.columns)
+            if column is None or column.kind in ("description", "unknown", "other"):
+                continue
+            if is_rate != (column.kind == "rate") and (is_rate or not _bare_rate(mention)):
+                continue
+            if _inside_words(mention, cell) and mention.box.x < left - 2:
+                continue
+            if column.kind not in numbers:
+                numbers[column.kind] = mention
+                used.update(range(mention.start, mention.end))
+        rest = [t for i, t in enumerate(cell.tokens) if i not in used and _is_description(t.box, head, description)]
+        if rest and not all(re.fullmatch(r"[€%]|eur|[.,;|]", t.text.lower()) for t in rest):
+            words.extend(t.text for t in rest)
+    if "total" not in numbers and "gross" in numbers and not head.has("total"):
+        numbers["total"] = numbers["gross"]
+    numbers.pop("gross", None)
+    return numbers, " ".join(words)
+
+
+def _numbers(cell: Cell) -> list[tuple[Mention, bool]]:
+    return [*((m, False) for m in amounts_in(cell)), *((m, True) for m in rates_in(cell))]
+
+
+def _bare_rate(mention: Mention) -> bool:
+    return abs(mention.amount) <= 30
+
+
+def _inside_words(mention: Mention, cell: Cell) -> bool:
+    return any(c.isalpha() for t in (*cell.tokens[: mention.start], *cell.tokens[mention.end :]) for c in t.text)
+
+
+def _column_of(box: Box, columns: Sequence[Column]) -> Column | None:
+    """The column whose head is nearest, by left edge, middle or right edge."""
+    def away(column: Column) -> float:
+        head = column.box
+        apart = max(0.0, max(head.x, box.x) - min(head.right, box.right))
+        edges = min(abs(head.right - box.right), abs(head.center_x - box.center_x), abs(head.x - box.x))
+        wide = column.kind == "description"
+        return apart * 2 + edges * (0.5 if wide and head.x - 2 <= box.x else 1.0)
+
+    return min(columns, key=away, default=None)
+
+
+def _is_description(box: Box, head: Head, description: Column | None) -> bool:
+    if description is None:
+        known = [c.box.x for c in head.columns if c.kind in ("quantity", "unit_price", "total", "rate", "gross")]
+        return box.x < min(known, default=1e9) - 1
+    left = max((c.box.right for c in head.columns if c.box.right <= description.box.x), default=-1.0)
+    beyond = [c.box.x for c in head.columns if c.box.x > description.box.right]
+    nearest = _column_of(Box(box.x, box.y, 0.1, box.height), head.columns)
+    if nearest is not description and box.x > min(beyond, default=1e9) - 1.5:
+        return False
+    return box.x >= min(description.box.x - 1.5, (left + description.box.x) / 2 if left > 0 else description.box.x - 12) and (
+        box.x < min(beyond, default=1e9)
+    )
+
+
+def _line(item: Item) -> InvoiceLine:
+    quantity, price, total = (item.numbers.get(name) for name in ("quantity", "unit_price", "total"))
+    rate = item.numbers.get("rate")
+    q, p, t = (m.amount if m else None for m in (quantity, price, total))
+    q, p, t = _mended(q, p, t)
+    return InvoiceLine(
+        " ".join(item.words).strip(" -|"),
+        None if q is None else _plain(q),
+        None if p is None else _money(p),
+        None if t is None else _money(t),
+        None if rate is None else _plain(rate.amount),
+    )
+
+
+def _mended(
+    q: Decimal | None, p: Decimal | None, t: Decimal | None
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """A decimal comma that was lost comes back where it makes the product right."""
+    if q is None or p is None or t is None or _agree(q, p, t):
+        return q, p, t
+    for shift in (Decimal("0.01"), Decimal("0.1"), Decimal("100"), Decimal("0.001")):
+        if _agree(q * shift, p, t):
+            return (q * shift).normalize(), p, t
+        if _agree(q, p * shift, t):
+            return q, p * shift, t
+        if _agree(q, p, t * shift):
+            return q, p, t * shift
+    return q, p, t
+
+
+def _agree(q: Decimal, p: Decimal, t: Decimal) -> bool:
+    return abs((q * p).quantize(CENT, ROUND_HALF_UP) - t) <= CENT
+
+
+def _money(value: Decimal) -> str:
+    exponent = value.as_tuple().exponent
+    return f"{value.quantize(CENT) if isinstance(exponent, int) and exponent > -2 else value:f}"
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def _by_arithmetic(document: Document) -> tuple[tuple[InvoiceLine, ...], frozenset[int]]:
+    """No head was found: rows whose numbers are quantity x unit price = total."""
+    lines: list[InvoiceLine] = []
+    rows: set[int] = set()
+    for row in document.rows:
+        found = [(m.amount, m) for cell in row.cells for m in amounts_in(cell)]
+        hit = _triple([value for value, _ in found])
+        if hit is None:
+            continue
+        q, p, t = hit
+        first = min(m.box.x for _, m in found)
+        words = [token.text for cell in row.cells for token in cell.tokens if token.box.right <= first]
+        rates = [rate for cell in row.cells for rate in rates_in(cell)]
+        rate = rates[0].value if rates else None
+        lines.append(InvoiceLine(" ".join(words), _plain(q), _money(p), _money(t), rate))
+        rows.add(row.number)
+    return tuple(lines), frozenset(rows)
+
+
+def _triple(values: Sequence[Decimal]) -> tuple[Decimal, Decimal, Decimal] | None:
+    for last in range(len(values) - 1, 1, -1):
+        for second in range(1, last):
+            for first in range(second):
+                q, p, t = values[first], values[second], values[last]
+                if t and q and p and _agree(q, p, t):
+                    return q, p, t
+    return None

@@ -1,0 +1,157 @@
+"""The words of a document in rows and cells, in millimetres, whatever lines the reader made of them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from statistics import median
+
+from models.geometry import MM_PER_INCH, Box
+from models.text import PageText
+
+_SAME_ROW = 0.5
+"""Two words share a row when their middles are nearer than this share of the smaller height."""
+_CELL_GAP = 0.8
+"""A gap wider than this share of the text's height parts two cells; a blank is about a quarter of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word. Its box is in millimetres."""
+
+    text: str
+    box: Box
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """Words that stand together in one row."""
+
+    tokens: tuple[Token, ...]
+    box: Box
+    page: int
+    """1-based."""
+    row: int
+    """Index of its row within the document."""
+
+    @property
+    def text(self) -> str:
+        return " ".join(token.text for token in self.tokens)
+
+    @property
+    def folded(self) -> str:
+        return fold(self.text)
+
+    def part(self, start: int, end: int) -> Cell:
+        """The cell of the words `start` to `end` (exclusive) alone."""
+        tokens = self.tokens[start:end]
+        return Cell(tokens, Box.around(token.box for token in tokens), self.page, self.row)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """All cells of one height on one page, left to right."""
+
+    cells: tuple[Cell, ...]
+    box: Box
+    page: int
+    number: int
+
+    @property
+    def text(self) -> str:
+        return " ".join(cell.text for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """Every row of every page, top to bottom."""
+
+    rows: tuple[Row, ...]
+    page_sizes: tuple[tuple[float, float], ...]
+    """Width and height of each page in millimetres."""
+    source: str
+    cells: tuple[Cell, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cells", tuple(cell for row in self.rows for cell in row.cells))
+
+    @staticmethod
+    def of(pages: Sequence[PageText]) -> Document:
+        """Rows and cells of the pages of one document."""
+        rows: list[Row] = []
+        for number, page in enumerate(pages, start=1):
+            rows.extend(_rows(_tokens(page), page=number, first=len(rows)))
+        sizes = tuple((p.width * MM_PER_INCH / p.dpi, p.height * MM_PER_INCH / p.dpi) for p in pages)
+        return Document(tuple(rows), sizes, pages[0].source if pages else "ocr")
+
+    def on_page(self, page: int) -> list[Cell]:
+        """Cells of one page."""
+        return [cell for cell in self.cells if cell.page == page]
+
+
+@lru_cache(maxsize=16384)
+def fold(text: str) -> str:
+    """Lower case without accents, ligatures opened, any sign that is no letter or digit a blank, `n°` as `no`."""
+    plain = text.replace("œ", "oe").replace("Œ", "OE").replace("’", "'").replace("№", "n°").replace("€", " eur ")
+    plain = re.sub(r"(?<![^\W\d_])[nN]\s?[°ºo*](?![^\W\d_])", " no ", plain)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c)).lower()
+    return " ".join(re.sub(r"[^a-z0-9%]+", " ", plain).split())
+
+
+def _tokens(page: PageText) -> list[Token]:
+    scale = MM_PER_INCH / page.dpi
+    found = []
+    for line in page.lines:
+        for word in line.words:
+            if word.text.strip():
+                found.append(Token(word.text.strip(), word.box.scaled(scale), word.confidence))
+        if not line.words and line.text.strip():
+            found.extend(_spread(line.text, line.box.scaled(scale), line.confidence))
+    return found
+
+
+def _spread(text: str, box: Box, confidence: float) -> Iterable[Token]:
+    """Words of a line that came without word boxes, by their share of its characters."""
+    per_character = box.width / max(1, len(text))
+    for match in re.finditer(r"\S+", text):
+        width = per_character * len(match[0])
+        yield Token(match[0], Box(box.x + per_character * match.start(), box.y, width, box.height), confidence)
+
+
+def _rows(tokens: list[Token], *, page: int, first: int) -> list[Row]:
+    groups: list[list[Token]] = []
+    for token in sorted(tokens, key=lambda t: t.box.center_y):
+        group = _row_of(token, groups)
+        if group is None:
+            groups.append([token])
+        else:
+            group.append(token)
+    groups.sort(key=lambda g: median(t.box.center_y for t in g))
+    return [_row(group, page=page, number=first + index) for index, group in enumerate(groups)]
+
+
+def _row_of(token: Token, groups: list[list[Token]]) -> list[Token] | None:
+    for group in groups[:-9:-1]:
+        middle = median(t.box.center_y for t in group)
+        height = min(token.box.height, median(t.box.height for t in group))
+        if abs(token.box.center_y - middle) <= _SAME_ROW * height:
+            return group
+    return None
+
+
+def _row(tokens: list[Token], *, page: int, number: int) -> Row:
+    tokens.sort(key=lambda t: t.box.x)
+    parts: list[list[Token]] = [[tokens[0]]]
+    for token in tokens[1:]:
+        last = parts[-1][-1]
+        height = min(median(t.box.height for t in parts[-1]), max(token.box.height, 2.0))
+        if token.box.x - last.box.right > _CELL_GAP * max(height, 2.0):
+            parts.append([token])
+        else:
+            parts[-1].append(token)
+    cells = tuple(Cell(tuple(p), Box.around(t.box for t in p), page, number) for p in parts)
+    return Row(cells, Box.around(c.box for c in cells), page, number)

@@ -1,0 +1,240 @@
+"""Who sends and who receives: names and register numbers, by address blocks, letterhead, footer and the words of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from extraction.invoices.labels import Label
+from extraction.invoices.mentions import Mention, numbers_of
+from extraction.invoices.page_layout import Cell, Document, fold
+from extraction.invoices.pointing import strengths
+from models.values.identifiers import siren_of_vat_id
+
+_BUYER = re.compile(
+    r"\b(?:mairie|commune|ville|regie|communaute|departement|conseil|ccas|cias|syndicat|metropole|agglomeration|region|siva?om"
+    r"|sdis|ehpad|hopital|lycee|college|ecole|prefecture|tresorerie|service des eaux|siaep|sivu|sdea|collectivite|office"
+    r"|centre hospitalier|etablissement public|universite|ministere|sidec|cc des|cc du|eaux d|eau d|sieg?)\b"
+)
+_LEGAL = re.compile(
+    r"\b(?:sarl|sas|sasu|eurl|sa|snc|sci|scop|eirl|gmbh|ag|ltd|inc|bv|nv|gie|selarl|ei|kg|ohg|llc|sca|scic|plc|s a r l|s a s|s a"
+    r"|micro entreprise|ets|entreprise|et fils|cabinet|associes)\b"
+)
+_POSTAL = re.compile(r"(?:^|\s)(?:[FD]\s?-?\s?)?[0-9]{5}\s+[A-ZÀ-Ýa-zà-ÿ]{2}")
+_STREET = re.compile(
+    r"\b(?:rue|avenue|av|boulevard|bd|chemin|impasse|allee|place|route|rte|quai|lotissement|zone|za|zi|zac|bp|cs|cedex|lieu dit"
+    r"|square|cours|passage|sentier|hameau|residence|batiment|bat|parc|voie|strasse|street|weg|straat|montee|faubourg|esplanade|villa)\b"
+    r"|str(?:asse)?\b.*[0-9]|strasse|^[0-9]{1,4}(?: bis| ter)? [a-z]"
+)
+_NOT_NAME = re.compile(
+    r"\b(?:tel|telephone|fax|email|mail|siret|siren|tva|iban|bic|facture|date|page|capital|rcs|ape|naf|www|http|echeance"
+    r"|total|montant|designation|quantite|commande|reference|ref|numero|invoice|rechnung|service|marche|conditions|madame"
+    r"|veuillez|client|avoir|duplicata|original|telefon|seite|code|attention|objet|no)\b|@|\.fr\b|\.com\b"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Party:
+    """A possible name with where it stands."""
+
+    cell: Cell
+    score: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Rows of an address, the name on top."""
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def top(self) -> Cell:
+        return self.cells[0]
+
+
+def address_blocks(document: Document) -> list[Block]:
+    """Runs of cells under one another that end in a postal code and a town."""
+    blocks = []
+    for cell in document.cells:
+        if not _POSTAL.search(cell.text) or len(cell.tokens) > 8:
+            continue
+        run = [cell]
+        while len(run) < 7:
+            above = _above(run[0], document)
+            if above is None or (len(run) > 1 and _is_label(above)):
+                break
+            run.insert(0, above)
+        while len(run) > 1 and _is_label(run[0]):
+            run.pop(0)
+        blocks.append(Block(tuple(run)))
+    return blocks
+
+
+def _is_label(cell: Cell) -> bool:
+    return bool(cell.text.rstrip().endswith(":")) or bool(_NOT_NAME.search(cell.folded)) and not _BUYER.search(cell.folded)
+
+
+def _above(cell: Cell, document: Document) -> Cell | None:
+    best: Cell | None = None
+    for row in document.rows[max(0, cell.row - 6) : cell.row]:
+        for other in row.cells:
+            if other.page != cell.page or abs(other.box.x - cell.box.x) > 3 and abs(other.box.center_x - cell.box.center_x) > 2:
+                if abs(other.box.right - cell.box.right) > 1.5:
+                    continue
+            if -1.5 <= cell.box.y - other.box.bottom <= 1.1 * max(cell.box.height, other.box.height) and (
+                best is None or other.box.y > best.box.y
+            ):
+                best = other
+    return best
+
+
+def choose_names(document: Document, labels: Sequence[Label]) -> tuple[list[Party], list[Party]]:
+    """Possible names of seller and buyer, best first."""
+    blocks = address_blocks(document)
+    width, height = document.page_sizes[0] if document.page_sizes else (210.0, 297.0)
+    tops = {id(block.top): block for block in blocks}
+    tallest = max((c.box.height for c in document.on_page(1) if c.box.y < height / 2), default=4.0)
+    sellers: list[Party] = []
+    buyers: list[Party] = []
+    for cell in document.on_page(1):
+        name = _name(cell, labels)
+        if name is None:
+            continue
+        text, folded = name, fold(name)
+        common = _common(cell, tops, height)
+        found = _labelled(cell, labels, document)
+        buyer_word, legal = bool(_BUYER.search(folded)), bool(_LEGAL.search(folded))
+        seller = common + 1.0 * legal - 1.2 * buyer_word + 0.6 * (cell.box.y < 0.12 * height)
+        seller += 0.8 * (cell.box.x < width / 2) * (cell.box.y < 0.3 * height) + 0.7 * (cell.box.height >= 0.75 * tallest)
+        seller += 1.3 * found.get("seller_name", 0.0) - 1.3 * found.get("buyer_name", 0.0) - 0.004 * cell.box.y
+        buyer = common + 1.5 * buyer_word - 0.7 * legal + 1.8 * found.get("buyer_name", 0.0) + 0.5 * (cell.box.x > 0.35 * width)
+        buyer -= 1.0 * found.get("seller_name", 0.0) + 0.6 * (cell.box.y < 0.07 * height)
+        sellers.append(Party(cell, seller, text))
+        buyers.append(Party(cell, buyer, text))
+    return _apart(sellers, buyers)
+
+
+def _apart(sellers: list[Party], buyers: list[Party]) -> tuple[list[Party], list[Party]]:
+    """Seller and buyer are two: the pair with the best sum comes first."""
+    sellers.sort(key=lambda p: -p.score)
+    buyers.sort(key=lambda p: -p.score)
+    pairs = [(s.score + b.score, s, b) for s in sellers[:6] for b in buyers[:6] if fold(s.text) != fold(b.text)]
+    if not pairs:
+        return sellers, buyers
+    _, seller, buyer = max(pairs, key=lambda p: p[0])
+    return [seller, *(s for s in sellers if s is not seller)], [buyer, *(b for b in buyers if b is not buyer)]
+
+
+def _common(cell: Cell, tops: dict[int, Block], height: float) -> float:
+    score = 1.2 if id(cell) in tops and len(tops[id(cell)].cells) > 1 else 0.0
+    if cell.box.y > 0.45 * height:
+        score -= 1.2
+    if not 1 <= len(cell.tokens) <= 8:
+        score -= 1.0
+    return score
+
+
+def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
+    text = cell.text
+    for label in labels:
+        if label.cell is cell and label.field in ("buyer_name", "seller_name") and label.start == 0 and label.end < len(cell.tokens):
+            if cell.tokens[label.end - 1].text.endswith(":") or cell.tokens[label.end].text.startswith(":"):
+                text = " ".join(t.text for t in cell.tokens[label.end :]).lstrip(": ")
+    folded = fold(text)
+    letters = sum(c.isalpha() for c in text)
+    if letters < 3 or letters < 0.6 * len(text.replace(" ", "")) or len(text) > 70:
+        return None
+    if _POSTAL.search(text) or _STREET.search(folded) or (_NOT_NAME.search(folded) and not _BUYER.search(folded)):
+        return None
+    if text.rstrip().endswith((":", ".", ",")) and not _LEGAL.search(folded):
+        return None
+    return text.strip(" :,-|")
+
+
+def _labelled(cell: Cell, labels: Sequence[Label], document: Document) -> dict[str, float]:
+    from extraction.invoices.mentions import mention_of
+
+    useful = [label for label in labels if label.field in ("buyer_name", "seller_name")]
+    if any(label.cell is cell and label.whole for label in useful):
+        return {"buyer_name": -1.0, "seller_name": -1.0}
+    inside = {label.field: label.strength for label in useful if label.cell is cell and label.start == 0}
+    mention = mention_of(cell, 0, len(cell.tokens), cell.text)
+    return {**{name: p.strength for name, p in strengths(mention, useful, document).items()}, **inside}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identities:
+    """Register and bank numbers by field, best first, each with its strength."""
+
+    pools: dict[str, list[tuple[Mention, float]]]
+
+
+def choose_identities(document: Document, labels: Sequence[Label]) -> Identities:
+    """SIRET of both parties, VAT id and IBAN of the seller."""
+    ibans = numbers_of(document, "iban")
+    vats = numbers_of(document, "vat_id")
+    covered = [*ibans]
+    sirets = [m for m in numbers_of(document, "siret") if not _covered(m, covered)]
+    sirens = [m for m in numbers_of(document, "siren") if not _covered(m, [*covered, *sirets, *vats])]
+    useful = [label for label in labels if label.field.endswith(("_siret", "_vat_id", "buyer_name", "seller_name"))]
+    vat_pool = _seller_vats(vats, useful, document)
+    seller_siren = siren_of_vat_id(vat_pool[0][0].value) if vat_pool else None
+    sellers, buyers = _sirets(sirets, useful, document, seller_siren)
+    if not sellers:
+        sellers = [(m, s * 0.5) for m, s in _sirets(sirens, useful, document, seller_siren)[0] if s > 0.5]
+    bank = [(m, 0.9 if m.value.startswith("FR") else 0.7) for m in ibans]
+    return Identities(
+        {"seller_siret": sellers, "buyer_siret": buyers, "seller_vat_id": vat_pool, "seller_iban": bank}
+    )
+
+
+def _covered(mention: Mention, others: Sequence[Mention]) -> bool:
+    return any(o.cell.page == mention.cell.page and o.box.intersection(mention.box) for o in others)
+
+
+def _seller_vats(
+    vats: Sequence[Mention], labels: Sequence[Label], document: Document
+) -> list[tuple[Mention, float]]:
+    pool = []
+    for mention in vats:
+        found = strengths(mention, labels, document)
+        own, other = found.get("seller_vat_id"), found.get("buyer_vat_id")
+        score = 0.6 + 0.3 * (own.strength if own else 0.0) - (0.6 if other and (not own or other.strength >= own.strength) else 0.0)
+        score -= 0.2 * _near_buyer(mention, document)
+        pool.append((mention, score))
+    return sorted(pool, key=lambda p: -p[1])
+
+
+def _near_buyer(mention: Mention, document: Document) -> bool:
+    """It stands within the buyer's address or just under it."""
+    for cell in document.on_page(mention.cell.page):
+        if 0 <= mention.box.y - cell.box.y < 35 and abs(cell.box.x - mention.cell.box.x) < 6 and _BUYER.search(cell.folded):
+            return True
+    return False
+
+
+def _sirets(
+    sirets: Sequence[Mention], labels: Sequence[Label], document: Document, seller_siren: str | None
+) -> tuple[list[tuple[Mention, float]], list[tuple[Mention, float]]]:
+    sellers: list[tuple[Mention, float]] = []
+    buyers: list[tuple[Mention, float]] = []
+    height = document.page_sizes[0][1] if document.page_sizes else 297.0
+    for mention in sirets:
+        found = strengths(mention, labels, document)
+        mine = found["seller_siret"].strength if "seller_siret" in found else 0.0
+        theirs = found["buyer_siret"].strength if "buyer_siret" in found else 0.0
+        linked = seller_siren is not None and mention.value.startswith(seller_siren)
+        footer = mention.box.y > 0.85 * height
+        near = _near_buyer(mention, document)
+        seller = 0.45 * mine + (0.5 if linked else 0.0) + (0.3 if footer else 0.0) - 0.8 * theirs * (theirs > mine) - 0.3 * near
+        buyer = 0.9 * theirs + 0.4 * near + 0.1 * mine - (0.8 if linked else 0.0) - (0.3 if footer else 0.0)
+        if seller_siren is not None and not linked:
+            seller -= 0.15
+            buyer += 0.25
+        if seller >= buyer:
+            sellers.append((mention, 0.3 + seller))
+        elif buyer > 0.25:
+            buyers.append((mention, 0.3 + buyer))
+    return sorted(sellers, key=lambda p: -p[1]), sorted(buyers, key=lambda p: -p[1])
