@@ -28,6 +28,10 @@ template_app = typer.Typer(help="Forms: a folder with blank.pdf and fields.json 
 app.add_typer(journal_app, name="journal")
 app.add_typer(user_app, name="user")
 app.add_typer(template_app, name="template")
+label_app = typer.Typer(
+    help="Exchange with Label Studio: review of a sample, truth for training.", no_args_is_help=True
+)
+app.add_typer(label_app, name="label")
 
 err = Console(stderr=True)
 out = Console(highlight=False, soft_wrap=True)
@@ -173,6 +177,42 @@ def template_add(folder: Annotated[Path, typer.Argument(help="Folder of a form."
     from pipeline.form_command import add
 
     raise typer.Exit(add(_settings(), folder, out=out, err=err))
+
+
+@label_app.command("export")
+def label_export(
+    output: Annotated[Path, typer.Argument(help="JSON of tasks to write; the configuration goes beside it, as .xml.")],
+    limit: Annotated[int, typer.Option(min=0, help="At most so many fields; 0 = all.")] = 0,
+    only_corrected: Annotated[bool, typer.Option(help="Only fields that a coder corrected.")] = False,
+    kinds: Annotated[str, typer.Option(help="Comma-separated kinds of fields: iban,date,amount...; empty = all.")] = "",
+    url: Annotated[str, typer.Option(help="Label Studio server to push a new project to.", show_default=False)] = "",
+    token: Annotated[
+        str, typer.Option(envvar="DEPLI_LABEL_TOKEN", help="Access token of that server.", show_default=False)
+    ] = "",
+    title: Annotated[str, typer.Option(help="Name of the project.")] = "Depli",
+) -> None:
+    """Write verified fields as Label Studio tasks. The files hold personal data: mode 0600, delete them after use.
+
+    Needs the `label` extra: pip install 'depli[label]'. Example: `depli label export review.json --kinds iban,date`.
+    """
+    from pipeline.labelling import Sample, kinds_named, run_export
+
+    sample = Sample(limit or None, only_corrected, kinds_named(kinds))
+    raise typer.Exit(run_export(_settings(), output, sample=sample, url=url, token=token, title=title, out=out))
+
+
+@label_app.command("import")
+def label_import(
+    annotations: Annotated[Path, typer.Argument(help='Export of Label Studio, format "JSON".')],
+    folder: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="New folder of the data set.")],
+) -> None:
+    """Make a data set of what reviewers wrote, and say how often coder, reviewer and machine agree.
+
+    Exit code 1 when an annotated task could not be used. The folder holds personal data.
+    """
+    from pipeline.labelling import run_import
+
+    raise typer.Exit(run_import(_settings(), annotations, folder, out=out))
 
 
 @app.command()
