@@ -54,9 +54,10 @@ def read(
 ) -> None:
     """Read files or folders, with no server and no database: one line a document.
 
-    Exit code 0 when all were read, 1 when some were rejected (the reason on stderr, and as a JSON line with "error"), 2 for bad usage.
+    Exit code 0 when all were read, 1 when some were rejected (the reason on stderr and, as a JSON line, "error"),
+    2 for bad usage.
 
-    Examples: `depli read samples/`, `depli read --json stack.tif | jq .fields`, `depli read --template forms/ours card.jpg`.
+    Examples: `depli read samples/`, `depli read --json stack.tif | jq .fields`, `depli read --template ours/ a.jpg`.
     """
     from pipeline.read_command import run_read
 
@@ -136,7 +137,7 @@ def export(
 
 @journal_app.command("verify")
 def journal_verify() -> None:
-    """Check the chain of the journal and the masters' bytes; names the first bad row. Exit code 1 when something is wrong."""
+    """Check the chain of the journal and the masters' bytes; names the first bad row. Exit code 1 when one is wrong."""
     from pipeline.reports import verify
 
     raise typer.Exit(verify(_settings(), out=out, err=err))
@@ -165,7 +166,7 @@ def user_add(
 
 @template_app.command("check")
 def template_check(folder: Annotated[Path, typer.Argument(help="Folder of a form.")]) -> None:
-    """Check a form folder: is every zone on the page, does the blank picture match the size, can it be told from the other forms?"""
+    """Check a form folder: zones on the page, a picture of the right size, recognised as itself and nothing else."""
     from pipeline.form_command import check
 
     raise typer.Exit(check(folder, out=out, err=err))
@@ -217,7 +218,7 @@ def label_import(
 
 @app.command()
 def train(
-    what: Annotated[str, typer.Argument(help="icr, invoice, calibration or ppocr.")],
+    what: Annotated[str, typer.Argument(help="icr, ppocr or thresholds.")],
     data: Annotated[Path, typer.Option(help="Folder of the training data.")],
     output: Annotated[Path, typer.Option("--out", help="Folder for the weights.")] = Path("models/learned/weights"),
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same weights.")] = 2611,

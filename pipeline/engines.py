@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from extraction.readers.printed import PrintedTextReader
-
 from extraction.readers.glyphs import GlyphReader
+from extraction.readers.printed import PrintedTextReader
 from models.templates import FormTemplate
 from pipeline.templates import load_templates
 

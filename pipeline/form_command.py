@@ -16,7 +16,7 @@ from pipeline.templates import load_template
 
 
 def problems_of(template: FormTemplate, others: tuple[FormTemplate, ...]) -> list[str]:
-    """What a person should mend before the form is used: its own blank must be recognised as itself and nothing else."""
+    """What to mend before the form is used: its own blank must be recognised as itself and nothing else."""
     found: list[str] = []
     every = (*(other for other in others if other.id != template.id), template)
     for number, blank in enumerate(template.blanks, start=1):

@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 
 class Installation:
-    """All that `depli serve`, `depli worker`, `depli intake` and the demo share. Parts are made when first asked for."""
+    """All that `depli serve`, `worker`, `intake` and the demo share. Parts are made when first asked for."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -47,7 +47,7 @@ class RecordIntake:
     def take(self, files: Sequence[Incoming], *, shown_name: str, source: str, received_by: str = "") -> TakenIn:
         """Take files in as one batch.
 
-        Raises: UnusableImage `empty` or `too_many_pixels`-like refusals that need no look inside; Unavailable when nothing could be stored.
+        Raises: UnusableImage `empty` or `too_many_pages` (larger than allowed); Unavailable when nothing was stored.
         """
         stored = [self._store(file) for file in files]
         with self._uow() as uow:

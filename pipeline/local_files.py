@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from models.ports import ImageStore
 
 
 class LocalFiles:
-    """Masters of the image store as local paths: the store's own file when it is local, else one cached copy per key."""
+    """Masters of the image store as local paths: the store's own file when it is local, else one cached copy a key."""
 
     def __init__(self, images: ImageStore, *, root: Path | None, cache: Path) -> None:
         """
@@ -32,5 +31,5 @@ class LocalFiles:
             local.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=local.parent, delete=False) as part:
                 part.write(self._images.load(key))
-            os.replace(part.name, local)
+            Path(part.name).replace(local)
         return local

@@ -37,7 +37,7 @@ class ReadingPool:
     def run(self, function: Callable[..., Result], *args: Any) -> Result:
         """One call, waited for.
 
-        Raises: UnusableImage `timeout` or `crashed` when the process had to be killed or died; what the function raises.
+        Raises: UnusableImage `timeout` or `crashed` when the process was killed or died; what the function raises.
         """
         return self._outcome(self._schedule(function, args))
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from capture.sandbox import Sandbox
 from rich.console import Console
 
+from capture.sandbox import Sandbox
 from models.reading import Decision, DocumentReading
 from pipeline.engines import EngineSettings, templates
 from pipeline.pool import ReadingPool

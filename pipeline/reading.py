@@ -11,7 +11,6 @@ from typing import Any
 
 from capture.sandbox import RasterPage, Sandbox, SourceInfo
 from capture.separation import separate
-
 from models.definitions import FormDefinition
 from models.errors import UnusableImage
 from models.reading import DocumentReading, FieldValue, PageReading

@@ -15,11 +15,10 @@ from extraction.form_fields import form_fields
 from extraction.invoices import extract_invoice, read_structured
 from extraction.registration import refine
 from extraction.zones import ZoneReaders, read_zones
-
 from models.definitions import DocumentType, FormDefinition
 from models.errors import Unreadable
 from models.image import GrayImage
-from models.reading import Decision, DocumentReading, FieldValue, PageReading, TypeMatch
+from models.reading import Decision, DocumentReading, PageReading, TypeMatch
 from models.rules import Window, apply_rules, with_failures
 from models.text import PageText
 from pipeline.engines import Engines
@@ -48,7 +47,7 @@ class Hint:
 def read_page(raster: RasterPage, engines: Engines) -> ReadPage:
     """Clean one page as it came out of the sandbox and read all that is on it; each pixel is decoded once."""
     cleaned = clean(raster.load(), dpi=raster.dpi)
-    reading = _as_reading(cleaned, repaired=raster.repaired)
+    reading = as_reading(cleaned, repaired=raster.repaired)
     if cleaned.blank or cleaned.separator is not None:
         return ReadPage(reading, cleaned.image)
     untouched = cleaned.rotated_deg == 0 and raster.text is not None
@@ -57,7 +56,8 @@ def read_page(raster: RasterPage, engines: Engines) -> ReadPage:
     )
 
 
-def _as_reading(cleaned: CleanedPage, *, repaired: bool) -> PageReading:
+def as_reading(cleaned: CleanedPage, *, repaired: bool) -> PageReading:
+    """What cleaning found, before anything is read."""
     height, width = cleaned.image.shape
     return PageReading(
         width=width,

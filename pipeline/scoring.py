@@ -17,8 +17,8 @@ DATES = {"issue_date", "due_date", "reading_date", "birth_date", "entry_date", "
 DIGITS = {"phone", "siret", "seller_siret", "buyer_siret", "postal_code", "debtor_postal_code", "subscriber_reference"}
 NUMBERS = {"meter_index", "meter_index_litres", "previous_index", "occupants"}
 COMPACT = {
-    "iban", "bic", "seller_iban", "seller_vat_id", "mandate_reference", "creditor_identifier", "meter_serial", "barcode",
-    "invoice_number", "order_reference", "contract_reference", "buyer_service_code",
+    "iban", "bic", "seller_iban", "seller_vat_id", "mandate_reference", "creditor_identifier", "meter_serial",
+    "barcode", "invoice_number", "order_reference", "contract_reference", "buyer_service_code",
 }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """The stages of a batch: read the record, work outside the transaction, write the record.
 
-Each stage may run twice: on a subject already past it, it changes nothing. A stage answers a function that writes its results; the
-job runner calls it in one transaction together with the end of the job, so a worker that lost its lease writes nothing.
+Each stage may run twice: on a subject already past it, it changes nothing. A stage answers a function that writes its
+results; the job runner calls it in one transaction together with the end of the job, so a worker that lost its lease
+writes nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+
 from capture.sandbox import Member, Sandbox, SourceInfo
 from capture.separation import separate
-
 from models.batch import (
     OPEN_DOCUMENT_STATES,
     Batch,
@@ -29,7 +30,7 @@ from models.batch import (
     PageState,
     StoredReading,
 )
-from models.definitions import FormDefinition, field_definition
+from models.definitions import DocumentType, FormDefinition, field_definition
 from models.errors import REFUSALS, Misconfigured, Route, UnusableImage
 from models.jobs import Job, Step
 from models.ports import Clock, ImageStore, UnitOfWork
@@ -302,14 +303,24 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
     pictures = [shop.images.load(page.image or "") for page in pages]
     again: dict[str, PageReading] = {}
     if said:
-        hint = Hint(form=said[1], no_form=said[1] is None)
+        no_form = said[0] in (DocumentType.SUPPLIER_INVOICE, DocumentType.OTHER)
+        hint = Hint(form=said[1], no_form=no_form)
         again = {
             page.id: shop.pool.run(read_again, picture, reading, hint)
             for page, picture, reading in zip(pages, pictures, readings, strict=True)
-            if (reading.form.form if reading.form else None) != said[1]
+            if (reading.form is not None) == no_form or (said[1] and reading.form and reading.form.form != said[1])
         }
         readings = [again.get(page.id, reading) for page, reading in zip(pages, readings, strict=True)]
-    found = understand(readings, range(1, len(pages) + 1), shop.definitions, today=shop.clock.now().date(), said=said)
+    found = understand(
+        readings,
+        range(1, len(pages) + 1),
+        shop.definitions,
+        today=shop.clock.now().date(),
+        said=said,
+        e_invoice=shop.images.load(attachment) if attachment else None,
+        repaired=repaired,
+        incomplete=incomplete,
+    )
     places = [(picture, reading.dpi) for picture, reading in zip(pictures, readings, strict=True)]
     snippets = {
         name: shop.images.save(content, suffix=".png")

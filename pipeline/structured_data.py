@@ -17,8 +17,8 @@ DIFFERS = "differs_from_page"
 def merged(on_page: Mapping[str, FieldValue], in_data: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
     """The fields of an invoice whose PDF carries its data.
 
-    A value of the data wins; where the page says something else the field is flagged and no confidence is claimed, so that a
-    person looks: the page is what a buyer sees, the data what a machine books.
+    A value of the data wins; where the page says something else the field is flagged and no confidence is claimed, so
+    that a person looks: the page is what a buyer sees, the data what a machine books.
     """
     result: dict[str, FieldValue] = {}
     for name, seen in on_page.items():
