@@ -5,20 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import zxingcpp
+from numpy.typing import NDArray
 
-from models.geometry import Box
+from capture.blanks import marks_of
+from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage
 from models.reading import Barcode
 
 SYMBOLOGIES = {"Code128": "code128", "Code39": "code39", "QRCode": "qr", "DataMatrix": "datamatrix"}
 """Names of the library, without spaces -> ours."""
-SEPARATOR_TEXT = re.compile(r"^(?:SEP|SEPARAT|PATCH|DEPLI-SEP|BATCHSEP|NEWDOC|NOUVEAU)", re.IGNORECASE)
-MAX_OTHER_INK = 0.012
-"""Share of the page that may be ink beside the barcode on a separator sheet (its title)."""
-MIN_WIDTH = 0.18
-"""Least width of a separator's barcode, share of the page."""
+SEPARATOR_TEXT = re.compile(
+    r"^[^A-Z0-9]*(?:(?:DOC|PAGE|BATCH|LOT|DEPLI|PLI)?[^A-Z0-9]?(?:SEP|SEPAR[A-Z]*|BREAK|SPLIT)(?![A-Z])"
+    r"|PATCH|NEW|NOUVEAU|NOUVELLE|INTERCAL|(?:BATCH|LOT|DOC|PLI)[^A-Z]*$)",
+    re.IGNORECASE,
+)
+"""What the barcode of a separator sheet usually says: SEP, DOC-SEP-001, SEPARATEUR, PATCHT, BATCH-77, NEWDOC, ..."""
+MOST_LINES_SAYING_SO = 14
+"""Lines of print, the barcode left out, on a sheet whose barcode says that it separates (its instructions)."""
+MOST_LINES = 3
+"""The same on a sheet that is known only by having nothing else: a title, a caption, the barcode in figures."""
+MIN_LONG_MM = 190.0
+"""Separator sheets are at least A5: a card is none."""
+MIN_BARCODE_MM = {"qr": 18.0, "datamatrix": 18.0}
+MIN_LINE_BARCODE_MM = 45.0
+"""Smaller codes are put on letters by franking and inserting machines."""
 
 _NAMES = ",".join(SYMBOLOGIES)
 
@@ -58,34 +71,50 @@ def find_barcodes(page: GrayImage, *, thorough: bool = False) -> tuple[Barcode, 
     return tuple(barcodes)
 
 
-def is_separator(page: GrayImage, barcodes: Sequence[Barcode]) -> bool:
+def is_separator(page: GrayImage, barcodes: Sequence[Barcode], *, dpi: float) -> bool:
     """Whether a page is a barcode separator sheet: it says so, or is nothing but a large barcode and its title.
 
     A card or letter that carries a barcode has a form or text around it and is no separator.
+
+    Args:
+        page: upright, shape (height, width). barcodes: all that were found on it. dpi: its resolution.
     """
-    if not barcodes:
+    if not barcodes or max(page.shape) < MIN_LONG_MM / MM_PER_INCH * dpi:
         return False
-    height, width = page.shape
-    largest = max(barcodes, key=lambda barcode: barcode.box.area)
-    other = _ink_beside(page, largest.box)
+    largest = max(barcodes, key=lambda barcode: barcode.box.width)
+    lines = _lines_beside(page, [barcode.box for barcode in barcodes], dpi=dpi)
     if any(SEPARATOR_TEXT.match(barcode.text) for barcode in barcodes):
-        return other < 3 * MAX_OTHER_INK
-    big_enough = largest.box.width > MIN_WIDTH * width
-    return len(barcodes) == 1 and big_enough and height > 0.9 * width and other < MAX_OTHER_INK
+        return lines <= MOST_LINES_SAYING_SO
+    width_mm = max(largest.box.width, largest.box.height) / dpi * MM_PER_INCH
+    large = width_mm >= MIN_BARCODE_MM.get(largest.symbology, MIN_LINE_BARCODE_MM)
+    return large and lines <= MOST_LINES and len({barcode.text for barcode in barcodes}) == 1
 
 
-def _ink_beside(page: GrayImage, box: Box) -> float:
-    """Share of the page that is ink, the barcode, its quiet zone and the page's rim left out."""
-    step = max(1, min(page.shape) // 800)
-    small = page[::step, ::step]
-    dark = small < int(np.median(small)) - 70
-    rim_y, rim_x = round(0.04 * dark.shape[0]), round(0.04 * dark.shape[1])
-    beside = dark.copy()
-    beside[:rim_y], beside[-rim_y:], beside[:, :rim_x], beside[:, -rim_x:] = False, False, False, False
-    area = box.grown(0.35 * max(box.height, 0.1 * box.width)).scaled(1 / step)
-    top, left = max(0, round(area.y)), max(0, round(area.x))
-    # a line code's position may be one scan line: clear its whole height
-    tall = max(area.height, 0.35 * area.width)
-    top = max(0, round(area.center_y - tall))
-    beside[top : round(area.center_y + tall), left : round(area.right)] = False
-    return float(beside.mean())
+def _lines_beside(page: GrayImage, boxes: Sequence[Box], *, dpi: float) -> int:
+    """Lines of print on a page, or pieces of lines far apart, the barcodes left out."""
+    marks = marks_of(page, dpi=dpi)
+    scale = marks.shape[0] / page.shape[0]
+    for box in boxes:
+        # a line code's place may be a single scan line: what is inked above and below it belongs to it
+        area = _whole_code(marks, box.scaled(scale))
+        left, top = max(0, round(area.x)), max(0, round(area.y))
+        marks[top : round(area.bottom), left : round(area.right)] = 0
+    joined = cv2.morphologyEx(marks, cv2.MORPH_CLOSE, np.ones((1, 25), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    wide, tall = stats[1:, 2], stats[1:, 3]
+    lines = (wide >= 14) & (tall >= 3)
+    # a block that is taller than a title holds as many lines as fit; a frame or table counts as text
+    return int(np.ceil(tall[lines] / 45).sum()) if count > 1 else 0
+
+
+def _whole_code(marks: NDArray[np.uint8], box: Box) -> Box:
+    """A code with its quiet zone, stretched up and down as far as its bars go."""
+    left, right = max(0, round(box.x)), max(1, round(box.right))
+    rows = marks[:, left:right].mean(axis=1) > 0.25
+    top, bottom = round(box.center_y), round(box.center_y)
+    while top > 0 and rows[top - 1]:
+        top -= 1
+    while bottom < len(rows) - 1 and rows[bottom + 1]:
+        bottom += 1
+    whole = Box.around([box, Box(box.x, top, box.width, bottom - top)])
+    return whole.grown(4)

@@ -3,7 +3,9 @@ import numpy as np
 import pypdfium2
 import pytest
 
-from capture.cleaning import clean, find_skew, is_blank, measure_quality, without_border
+from capture.blanks import is_blank
+from capture.borders import find_paper
+from capture.cleaning import clean, find_skew, measure_quality
 from capture.patch_codes import find_patch
 from capture.separator_sheets import KINDS, separator_sheets
 from models.errors import Misconfigured
@@ -48,7 +50,7 @@ def test_the_scanner_bed_is_made_white_and_print_stays() -> None:
     framed[:40], framed[:, :60] = 12, 12
     cv2.fillPoly(framed, [np.array([(1239, 0), (1239, 1753), (1190, 1753)])], 12)
 
-    cleared = without_border(framed, dpi=DPI)
+    cleared = find_paper(framed, dpi=DPI).image
 
     assert cleared[:38].min() > 200
     assert cleared[:, :55].min() > 200
@@ -59,7 +61,7 @@ def test_a_heading_printed_white_on_black_is_not_taken_for_the_bed() -> None:
     page = letter()
     page[60:160, 60:1180] = 20
 
-    assert np.array_equal(without_border(page, dpi=DPI), page)
+    assert np.array_equal(find_paper(page, dpi=DPI).image, page)
 
 
 def test_an_empty_back_is_blank_whatever_dirt_it_has() -> None:

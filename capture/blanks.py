@@ -1,0 +1,129 @@
+"""Whether anything is written on a side: dirt, folds, punch holes and print showing through are nothing."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.geometry import MM_PER_INCH
+from models.image import GrayImage
+
+WORK_DPI = 75
+INK_DEPTH = 55
+"""Gray levels below the paper from which a pixel is ink; print showing through from the other side is lighter."""
+RIM_MM = 5.0
+PX_PER_MM = WORK_DPI / MM_PER_INCH
+MANY_LETTERS = 60
+MOST_FOLDS = 8
+LETTER_MM = 10.0
+"""A straight stroke shorter than that may be an l or a 1."""
+WORD_LETTERS = 4
+WORD_MM = 28.0
+"""So many letters within such a distance are a word."""
+
+
+def ink_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels clearly darker than the paper around them, 0 or 1; the picture at 75 to 100 dpi."""
+    paper = cv2.medianBlur(cv2.resize(small, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 21)
+    ground = cv2.resize(paper, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
+    # inside a photograph or a stamp the paper around is dark too: the page's own paper counts at least half
+    ground = np.maximum(ground.astype(np.int16), int(np.median(paper)) - 40)
+    ink: NDArray[np.uint8] = (small.astype(np.int16) < ground - INK_DEPTH).astype(np.uint8)
+    return ink
+
+
+def marks_of(page: GrayImage, *, dpi: float) -> NDArray[np.uint8]:
+    """Ink at 75 dpi, 0 or 1, without specks, the rim, and scratches and folds across the page."""
+    scale = WORK_DPI / dpi
+    ink = ink_of(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8))
+    rim = min(round(RIM_MM * PX_PER_MM), ink.shape[0] // 8, ink.shape[1] // 8)
+    ink[:rim], ink[-rim:], ink[:, :rim], ink[:, -rim:] = 0, 0, 0, 0
+    ink[_scratches(ink)] = 0
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    kept = np.zeros(count, np.uint8)
+    kept[1:] = stats[1:, cv2.CC_STAT_AREA] >= 4
+    marks: NDArray[np.uint8] = kept[labels]
+    return marks
+
+
+def ink_share(page: GrayImage, *, dpi: float) -> float:
+    """Share of the page that is ink, specks and rim left out."""
+    return float(marks_of(page, dpi=dpi).mean())
+
+
+def is_blank(page: GrayImage, *, dpi: float) -> bool:
+    """Whether nothing is written on a side.
+
+    A word, a signature, a stamp or a picture is something; a page number alone, print showing through, punch holes,
+    staples, specks, folds and stripes are nothing.
+
+    Args:
+        page: shape (height, width), uint8. dpi: its resolution.
+    """
+    marks = marks_of(page, dpi=dpi)
+    _, found, stats, centres = cv2.connectedComponentsWithStats(marks, connectivity=8)
+    labels = found.astype(np.int32)
+    long_side = stats[:, 2:4].max(axis=1)
+    short_side = stats[:, 2:4].min(axis=1)
+    letters = (long_side >= 3) & (short_side >= 2) & (stats[:, 4] >= 5)
+    letters[0] = False
+    if int(letters.sum()) > MANY_LETTERS:
+        return False
+    shapes = [label for label in np.flatnonzero(letters).tolist() if not _is_hole(stats[label], marks.shape)]
+    written = [label for label in shapes if not _is_straight(labels, stats[label], label)]
+    # so many straight pieces are bars or rules, not folds
+    if len(shapes) - len(written) > MOST_FOLDS or any(_is_drawn(stats[label], marks.shape) for label in written):
+        return False
+    places = centres[written]
+    apart = np.linalg.norm(places[:, None] - places[None, :], axis=2)
+    together = (apart < WORD_MM * PX_PER_MM).sum(axis=1)
+    return int(together.max(initial=0)) < WORD_LETTERS and len(written) < 3 * WORD_LETTERS
+
+
+def _is_hole(stat: NDArray[np.int32], size: tuple[int, ...]) -> bool:
+    """A punch hole: round, 4 to 9 mm, within 25 mm of a side."""
+    x, y, wide, tall, area = (float(n) for n in stat)
+    round_enough = 0.7 < wide / tall < 1.45 and area > 0.55 * wide * tall
+    edge = min(x, y, size[1] - x - wide, size[0] - y - tall)
+    return 4 * PX_PER_MM < max(wide, tall) < 9 * PX_PER_MM and round_enough and edge < 22 * PX_PER_MM
+
+
+def _is_straight(labels: NDArray[np.int32], stat: NDArray[np.int32], label: int) -> bool:
+    """A piece of a fold, scratch, hair or ruled line: much longer than thick, in any direction."""
+    x, y, wide, tall, _ = (int(n) for n in stat)
+    if max(wide, tall) < LETTER_MM * PX_PER_MM:
+        return False
+    rows, columns = np.nonzero(labels[y : y + tall, x : x + wide] == label)
+    spread = np.linalg.eigvalsh(np.cov(np.stack([rows, columns])))
+    thick, long = np.sqrt(12 * np.maximum(spread, 0.05))
+    return bool(long > 8 * thick or (thick < 1.0 * PX_PER_MM and long > 5 * thick))
+
+
+def _is_drawn(stat: NDArray[np.int32], size: tuple[int, ...]) -> bool:
+    """A signature, stamp, barcode or picture; not a dog's ear or a staple in a corner, nor the rest of a border."""
+    x, y, wide, tall, area = (float(n) for n in stat)
+    corner = min(x + wide / 2, size[1] - x - wide / 2) < 25 * PX_PER_MM and (
+        min(y + tall / 2, size[0] - y - tall / 2) < 25 * PX_PER_MM
+    )
+    rim = RIM_MM * PX_PER_MM + 2
+    on_rim = x <= rim or y <= rim or x + wide >= size[1] - rim or y + tall >= size[0] - rim
+    solid = area > 0.45 * wide * tall
+    large = max(wide, tall) >= 8 * PX_PER_MM and min(wide, tall) >= 3 * PX_PER_MM
+    return large and not corner and not (on_rim and solid)
+
+
+def _scratches(ink: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Folds, stripes and dirt lines: long and thin all over the page, perhaps broken into pieces."""
+    height, width = ink.shape
+    found = np.zeros(ink.shape, bool)
+    for kernel in (np.ones((61, 1), np.uint8), np.ones((1, 61), np.uint8)):
+        joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, kernel)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        wide, tall, area = stats[:, 2], stats[:, 3], stats[:, 4]
+        upright = (tall > 0.15 * height) & (wide < 0.06 * tall + 5) & (area < 5 * tall)
+        lying = (wide > 0.3 * width) & (tall < 0.06 * wide + 5) & (area < 4 * wide)
+        scratch = upright | lying
+        scratch[0] = False
+        found |= scratch[labels]
+    return found
