@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	command -v $$p >/dev/null && $$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' && echo $$p && break; done)
+	command -v $$p >/dev/null && $$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 TEST_JOBS ?= 2
 
 .PHONY: demo serve test lint bench lock clean help
@@ -29,7 +29,7 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts
 bench: $(VENV)/.dev ## measure on ../shared/data and write docs/benchmarks.md
 	@$(BIN)/depli bench
 
-lock: $(VENV)/.dev ## pin again what pyproject.toml asks for
+lock: $(VENV)/.python ## pin again what pyproject.toml asks for
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra services -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra services --extra dev -o requirements-dev.lock
