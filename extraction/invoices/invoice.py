@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from extraction.invoices.labels import Label, find_labels
 from extraction.invoices.line_items import LineItems, read_line_items
-from extraction.invoices.mentions import Mention, amounts_in, dates_in
+from extraction.invoices.mentions import Mention, amounts_in, dates_of
 from extraction.invoices.page_layout import Cell, Document
 from extraction.invoices.parties import Party, choose_identities, choose_names
 from extraction.invoices.pointing import Pointed, strengths
@@ -65,10 +65,10 @@ def extract_invoice(pages: Sequence[PageText], *, today: date | None = None) -> 
     labels = find_labels(document)
     items = read_line_items(document)
     found = _Found()
-    _add_identities(found, document, labels)
-    days = [day for cell in document.cells for day in dates_in(cell)]
+    identities = _add_identities(found, document, labels)
+    days = dates_of(document)
     _add_dates(found, document, labels, days, today)
-    taken = [*days]
+    taken = [*days, *identities]
     for name, pool in choose_references(document, _outside(labels, items), taken).items():
         found.choices[name] = [_choice(n.mention, n.strength) for n in pool if n.mention.cell.row not in items.item_rows]
     _add_names(found, document, labels)
@@ -98,9 +98,12 @@ def _choice(mention: Mention, strength: float) -> Choice:
     )
 
 
-def _add_identities(found: _Found, document: Document, labels: Sequence[Label]) -> None:
-    for name, pool in choose_identities(document, labels).pools.items():
+def _add_identities(found: _Found, document: Document, labels: Sequence[Label]) -> list[Mention]:
+    """Adds the register and bank numbers; all that were seen, chosen or not."""
+    identities = choose_identities(document, labels)
+    for name, pool in identities.pools.items():
         found.choices[name] = [_choice(mention, strength) for mention, strength in pool]
+    return list(identities.seen)
 
 
 def _add_dates(

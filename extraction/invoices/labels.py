@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -197,17 +197,15 @@ _LONG = [phrase for phrase in _KNOWN if len(phrase) >= _FUZZY_FROM]
 
 
 @lru_cache(maxsize=65536)
-def _matches(compact: str) -> tuple[tuple[str, float], ...]:
-    """Phrases a run of letters can be, with how alike they are."""
-    if compact in _KNOWN:
-        return ((compact, 1.0),)
-    if len(compact) < _FUZZY_FROM or sum(c.isdigit() for c in compact) > 2:
-        return ()
+def _nearest_phrase(compact: str) -> tuple[str, float] | None:
+    """The phrase a run of letters most likely is, misread, with how alike they are."""
+    if len(compact) < _FUZZY_FROM or any(c.isdigit() for c in compact):
+        return None
     least = 88 if len(compact) < 10 else 85
     hit = process.extractOne(compact, _LONG, scorer=fuzz.ratio, score_cutoff=least)
-    if hit is None or hit[0][:1] != compact[:1] and len(compact) < 8 or _differs(compact, hit[0]):
-        return ()
-    return ((hit[0], hit[1] / 100),)
+    if hit is None or (hit[0][:1] != compact[:1] and len(compact) < 8) or _differs(compact, hit[0]):
+        return None
+    return hit[0], hit[1] / 100
 
 
 def _differs(compact: str, phrase: str) -> bool:
@@ -227,18 +225,28 @@ def find_labels(document: Document) -> list[Label]:
 
 def _in_cell(cell: Cell) -> list[Label]:
     words = [fold(token.text).replace(" ", "") for token in cell.tokens]
+    ends = [bool(token.text.endswith(":")) for token in cell.tokens]
     taken: set[int] = set()
     found: list[Label] = []
+    for exact in (True, False):
+        for start, end in _windows(words, ends):
+            if taken.intersection(range(start, end)):
+                continue
+            compact = "".join(words[start:end])
+            hit = (compact, 1.0) if compact in _KNOWN else None if exact else _nearest_phrase(compact)
+            if hit is not None:
+                taken.update(range(start, end))
+                found.extend(_labels(cell, start, end, *hit, whole=compact == "".join(words)))
+    return found
+
+
+def _windows(words: Sequence[str], ends: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Runs of words that can be one label, the longest first; a colon ends a label."""
     for size in range(min(_LONGEST, len(words)), 0, -1):
         for start in range(len(words) - size + 1):
-            span = range(start, start + size)
-            if not words[start] or taken.intersection(span):
-                continue
-            for phrase, alike in _matches("".join(words[start : start + size])):
-                taken.update(span)
-                found.extend(_labels(cell, start, start + size, phrase, alike, whole="".join(words) == "".join(
-                    words[start : start + size])))
-    return found
+            end = start + size
+            if words[start] and words[end - 1] and not any(ends[start : end - 1]):
+                yield start, end
 
 
 def _labels(cell: Cell, start: int, end: int, phrase: str, alike: float, *, whole: bool) -> Iterator[Label]:

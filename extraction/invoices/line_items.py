@@ -256,24 +256,17 @@ def _is_item(numbers: dict[str, Mention], head: Head) -> bool:
 def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
     """Numbers of a row by column, and the words of its description."""
     description = next((c for c in head.columns if c.kind == "description"), None)
-    numeric = [c for c in head.columns if c.kind in _NUMERIC or c.kind == "unknown"]
-    left = min((c.box.x for c in numeric if not description or c.box.x > description.box.x), default=0.0)
+    seen = [(m, is_rate, _inside_words(m, cell)) for cell in row.cells for m, is_rate in _numbers(cell)]
+    seen.sort(key=lambda s: s[0].box.x)
     numbers: dict[str, Mention] = {}
+    used: set[int] = set()
+    for mention, column in _in_order(seen, [c for c in head.columns if c.kind != "description"]):
+        if column.kind != "unknown" and column.kind != "other" and column.kind not in numbers:
+            numbers[column.kind] = mention
+            used.update(id(t) for t in mention.cell.tokens[mention.start : mention.end])
     words: list[str] = []
     for cell in row.cells:
-        used: set[int] = set()
-        for mention, is_rate in _numbers(cell):
-            column = _column_of(mention.box, head.columns)
-            if column is None or column.kind in ("description", "unknown", "other"):
-                continue
-            if is_rate != (column.kind == "rate") and (is_rate or not _bare_rate(mention)):
-                continue
-            if _inside_words(mention, cell) and mention.box.x < left - 2:
-                continue
-            if column.kind not in numbers:
-                numbers[column.kind] = mention
-                used.update(range(mention.start, mention.end))
-        rest = [t for i, t in enumerate(cell.tokens) if i not in used and _is_description(t.box, head, description)]
+        rest = [t for t in cell.tokens if id(t) not in used and _is_description(t.box, head, description)]
         if rest and not all(re.fullmatch(r"[€%]|eur|[.,;|]", t.text.lower()) for t in rest):
             words.extend(t.text for t in rest)
     if "total" not in numbers and "gross" in numbers and not head.has("total"):
@@ -282,12 +275,55 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
     return numbers, " ".join(words)
 
 
+_SKIP_NUMBER_MM = 25.0
+_SKIP_COLUMN_MM = 4.0
+
+
+def _in_order(
+    seen: Sequence[tuple[Mention, bool, bool]], columns: Sequence[Column]
+) -> list[tuple[Mention, Column]]:
+    """Numbers to columns, both from left to right, so that they stand as near their heads as they can."""
+    best: dict[tuple[int, int], tuple[float, list[tuple[Mention, Column]]]] = {(0, 0): (0.0, [])}
+    for i in range(len(seen) + 1):
+        for j in range(len(columns) + 1):
+            options: list[tuple[float, list[tuple[Mention, Column]]]] = []
+            if i and (i - 1, j) in best:
+                cost, pairs = best[i - 1, j]
+                options.append((cost + (0.0 if seen[i - 1][2] else _SKIP_NUMBER_MM), pairs))
+            if j and (i, j - 1) in best:
+                cost, pairs = best[i, j - 1]
+                options.append((cost + (0.5 if columns[j - 1].kind in ("other", "unknown") else _SKIP_COLUMN_MM), pairs))
+            if i and j and (i - 1, j - 1) in best:
+                mention, is_rate, inside = seen[i - 1]
+                away = _away(mention, is_rate, inside, columns[j - 1])
+                if away is not None:
+                    cost, pairs = best[i - 1, j - 1]
+                    options.append((cost + away, [*pairs, (mention, columns[j - 1])]))
+            if options:
+                best[i, j] = min(options, key=lambda o: o[0])
+    return best[len(seen), len(columns)][1]
+
+
+def _away(mention: Mention, is_rate: bool, inside_words: bool, column: Column) -> float | None:
+    """How badly a number stands in a column, in millimetres; `None` when it cannot."""
+    head, box = column.box, mention.box
+    if is_rate and column.kind not in ("rate", "other", "unknown"):
+        return None
+    if column.kind == "rate" and not is_rate and not 0 <= mention.amount <= 30:
+        return None
+    apart = max(0.0, max(head.x, box.x) - min(head.right, box.right))
+    if apart > 25:
+        return None
+    cost = apart + 0.3 * min(abs(head.right - box.right), abs(head.center_x - box.center_x), abs(head.x - box.x))
+    if column.kind == "total" and not mention.marked:
+        cost += 3.0
+    if column.kind == "rate" and not is_rate:
+        cost += 2.0
+    return cost + (4.0 if inside_words and apart > 0 else 0.0)
+
+
 def _numbers(cell: Cell) -> list[tuple[Mention, bool]]:
     return [*((m, False) for m in amounts_in(cell)), *((m, True) for m in rates_in(cell))]
-
-
-def _bare_rate(mention: Mention) -> bool:
-    return abs(mention.amount) <= 30
 
 
 def _inside_words(mention: Mention, cell: Cell) -> bool:

@@ -128,6 +128,7 @@ _DATE = re.compile(
     rf"|[0-9]{{1,2}}(?:er|st|nd|rd|th|\.)?[\s.\-/]?\s?{_MONTH}\.?[\s.,\-/]*20[0-9]{{2}}(?![0-9])"
     rf"|{_MONTH}\.?\s[0-9]{{1,2}}(?:st|nd|rd|th)?,?\s20[0-9]{{2}}(?![0-9]))"
 )
+_DAY_MONTH = re.compile(rf"^(?:le\s)?[0-9]{{1,2}}(?:er)?\s{_MONTH}\.?$|^[0-9]{{1,2}}[/.\-][0-9]{{1,2}}[/.\-]$", re.IGNORECASE)
 _GERMAN = {"januar": "janvier", "februar": "fevrier", "marz": "mars", "mai": "mai", "juni": "juin", "juli": "juillet",
            "august": "aout", "september": "septembre", "oktober": "octobre", "november": "novembre",
            "dezember": "decembre", "maart": "mars", "mei": "mai", "augustus": "aout"}  # fmt: skip
@@ -144,6 +145,27 @@ def dates_in(cell: Cell) -> list[Mention]:
         start, end = _words(places, match.start(), match.end())
         found.append(mention_of(cell, start, end, day.isoformat()))
     return found
+
+
+def dates_of(document: Document) -> list[Mention]:
+    """Days of every cell, and those of a narrow column whose year stands in the row below."""
+    found = [day for cell in document.cells for day in dates_in(cell)]
+    for above, below in pairwise(document.rows):
+        if above.page == below.page and below.box.y - above.box.bottom < 3:
+            for top in above.cells:
+                for low in below.cells:
+                    if _DAY_MONTH.match(top.text) and re.fullmatch(r"20[0-9]{2}", low.text) and _centred(top, low):
+                        found.extend(dates_in(stacked(top, low)))
+    return found
+
+
+def stacked(top: Cell, low: Cell) -> Cell:
+    """Two cells one under the other as one, in the row of the upper."""
+    return Cell((*top.tokens, *low.tokens), Box.around((top.box, low.box)), top.page, top.row)
+
+
+def _centred(top: Cell, low: Cell) -> bool:
+    return low.box.x - 3 < top.box.right and top.box.x - 3 < low.box.right
 
 
 def _day(text: str) -> date | None:

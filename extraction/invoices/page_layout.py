@@ -84,7 +84,7 @@ class Document:
         """Rows and cells of the pages of one document."""
         rows: list[Row] = []
         for number, page in enumerate(pages, start=1):
-            rows.extend(_rows(_tokens(page), page=number, first=len(rows)))
+            rows.extend(_by_columns(_rows(_tokens(page), page=number, first=len(rows))))
         sizes = tuple((p.width * MM_PER_INCH / p.dpi, p.height * MM_PER_INCH / p.dpi) for p in pages)
         return Document(tuple(rows), sizes, pages[0].source if pages else "ocr")
 
@@ -97,20 +97,35 @@ class Document:
 def fold(text: str) -> str:
     """Lower case without accents, ligatures opened, any sign that is no letter or digit a blank, `n°` as `no`."""
     plain = text.replace("œ", "oe").replace("Œ", "OE").replace("’", "'").replace("№", "n°").replace("€", " eur ")
-    plain = re.sub(r"(?<![^\W\d_])[nN]\s?[°ºo*](?![^\W\d_])", " no ", plain)
+    plain = re.sub(r"(?<![^\W\d_])[nN](?:\s?[°º]|[o*](?![^\W\d_]))", " no ", plain)
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c)).lower()
     return " ".join(re.sub(r"[^a-z0-9%]+", " ", plain).split())
 
 
+_GLUED = re.compile(r"(?<=[^\W\d_]{2}:)(?=[^\s/])|(?<=^[A-Z]\.[A-Z]\.[A-Z]\.)(?=[0-9])|(?<=[a-zà-ÿ]\.)(?=[0-9]{2})")
+"""Where a reader lost the blank: `SIRET:534...`, `T.V.A.20 %`, `Tél.06 ...`."""
+
+
 def _tokens(page: PageText) -> list[Token]:
     scale = MM_PER_INCH / page.dpi
-    found = []
+    found: list[Token] = []
     for line in page.lines:
         for word in line.words:
             if word.text.strip():
-                found.append(Token(word.text.strip(), word.box.scaled(scale), word.confidence))
+                found.extend(_parted(word.text.strip(), word.box.scaled(scale), word.confidence))
         if not line.words and line.text.strip():
             found.extend(_spread(line.text, line.box.scaled(scale), line.confidence))
+    return found
+
+
+def _parted(text: str, box: Box, confidence: float) -> Iterable[Token]:
+    parts = _GLUED.split(text)
+    if len(parts) == 1:
+        return [Token(text, box, confidence)]
+    per_character, place, found = box.width / len(text), 0, []
+    for part in parts:
+        found.append(Token(part, Box(box.x + place * per_character, box.y, len(part) * per_character, box.height), confidence))
+        place += len(part)
     return found
 
 
@@ -155,3 +170,39 @@ def _row(tokens: list[Token], *, page: int, number: int) -> Row:
             parts[-1].append(token)
     cells = tuple(Cell(tuple(p), Box.around(t.box for t in p), page, number) for p in parts)
     return Row(cells, Box.around(c.box for c in cells), page, number)
+
+
+_NEAR_ROWS_MM = 16.0
+_ALIGNED_MM = 0.9
+
+
+def _by_columns(rows: list[Row]) -> list[Row]:
+    """Two columns that touch are parted where other rows nearby begin."""
+    return [_parted_row(row, rows) for row in rows]
+
+
+def _parted_row(row: Row, rows: list[Row]) -> Row:
+    near = [r for r in rows if r is not row and abs(r.box.center_y - row.box.center_y) <= _NEAR_ROWS_MM]
+    starts = [cell.box.x for r in near for cell in r.cells if any(c.isalpha() for c in cell.text)]
+    cells: list[Cell] = []
+    for cell in row.cells:
+        first = 0
+        for index in range(1, len(cell.tokens)):
+            if _begins_column(cell, index, first, starts):
+                cells.append(cell.part(first, index))
+                first = index
+        cells.append(cell.part(first, len(cell.tokens)) if first else cell)
+    return Row(tuple(cells), row.box, row.page, row.number)
+
+
+def _begins_column(cell: Cell, index: int, first: int, starts: list[float]) -> bool:
+    """Two other cells begin at the left edge of this word, two more where the part before it begins."""
+    token, before = cell.tokens[index], cell.tokens[index - 1]
+    gap = token.box.x - before.box.right
+    if not token.text[:1].isupper() and not token.text[:1].isdigit():
+        return False
+    if before.text.endswith(":") or gap < 0.2 * token.box.height:
+        return False
+    here = sum(abs(x - token.box.x) <= _ALIGNED_MM for x in starts)
+    left = sum(abs(x - cell.tokens[first].box.x) <= 2 * _ALIGNED_MM for x in starts)
+    return here >= 2 and left >= 1

@@ -169,6 +169,7 @@ class Identities:
     """Register and bank numbers by field, best first, each with its strength."""
 
     pools: dict[str, list[tuple[Mention, float]]]
+    seen: tuple[Mention, ...]
 
 
 def choose_identities(document: Document, labels: Sequence[Label]) -> Identities:
@@ -186,7 +187,8 @@ def choose_identities(document: Document, labels: Sequence[Label]) -> Identities
         sellers = [(m, s * 0.5) for m, s in _sirets(sirens, useful, document, seller_siren)[0] if s > 0.5]
     bank = [(m, 0.9 if m.value.startswith("FR") else 0.7) for m in ibans]
     return Identities(
-        {"seller_siret": sellers, "buyer_siret": buyers, "seller_vat_id": vat_pool, "seller_iban": bank}
+        {"seller_siret": sellers, "buyer_siret": buyers, "seller_vat_id": vat_pool, "seller_iban": bank},
+        (*ibans, *vats, *sirets, *sirens),
     )
 
 
