@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from extraction.readers.glyphs import GlyphReader
+from extraction.readers.transformer_line import TransformerLineReader
 from extraction.readers.printed import PrintedTextReader
 from models.templates import FormTemplate
 from pipeline.templates import load_templates
@@ -20,6 +21,8 @@ class EngineSettings:
     """What a reading process must know to load its readers; picklable."""
 
     template_folders: tuple[Path, ...] = ()
+    line_reader_checkpoint: Path | None = None
+    """A transformer for running handwriting; `None` = the reader that ships."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +32,8 @@ class Engines:
     printed: PrintedTextReader
     glyphs: GlyphReader
     templates: tuple[FormTemplate, ...]
+    lines: TransformerLineReader | None = None
+    """Reads running handwriting when the installation brings a checkpoint."""
 
 
 _of_process: Engines | None = None
@@ -48,7 +53,9 @@ def load_engines(settings: EngineSettings) -> Engines:
 
     Raises: Misconfigured, naming the weight file or form at fault and the remedy.
     """
-    return Engines(PrintedTextReader(), GlyphReader(), templates(settings.template_folders))
+    checkpoint = settings.line_reader_checkpoint
+    lines = TransformerLineReader(checkpoint) if checkpoint is not None else None
+    return Engines(PrintedTextReader(), GlyphReader(), templates(settings.template_folders), lines)
 
 
 @cache

@@ -84,7 +84,9 @@ class Installation:
         """
         if self._shop is None:
             settings = self.settings
-            engine_settings = EngineSettings(template_folders=self._template_folders)
+            engine_settings = EngineSettings(
+                template_folders=self._template_folders, line_reader_checkpoint=settings.line_reader_checkpoint
+            )
             self._shop = Workshop(
                 uow=self.uow,
                 images=self.images,
