@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.store import MemoryImages, SqlUnitOfWork, open_record
 from models.store.tables import metadata
+
+# a failed test shows what went wrong, not each job that went well
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 DATABASE_URL = os.environ.get("DEPLI_TEST_DATABASE_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 
