@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -71,7 +71,7 @@ def extract_invoice(pages: Sequence[PageText], *, today: date | None = None) -> 
     taken = [*days, *identities]
     for name, pool in choose_references(document, _outside(labels, items), taken).items():
         found.choices[name] = [_choice(n.mention, n.strength) for n in pool if n.mention.cell.row not in items.item_rows]
-    _add_names(found, document, labels)
+    _add_names(found, document, labels, items)
     _add_kind_and_currency(found, document)
     totals = choose_totals(
         document,
@@ -83,7 +83,15 @@ def extract_invoice(pages: Sequence[PageText], *, today: date | None = None) -> 
     )
     _add_totals(found, totals)
     fields = {d.name: _field_value(d.name, found) for d in INVOICE_FIELDS}
-    return InvoiceReading(fields, items.lines, tuple(share.value for share in totals.shares))
+    shares = tuple(share.value for share in totals.shares)
+    return InvoiceReading(fields, _with_only_rate(items.lines, shares), shares)
+
+
+def _with_only_rate(lines: tuple[InvoiceLine, ...], shares: tuple[VatShare, ...]) -> tuple[InvoiceLine, ...]:
+    """Where a line says none, its rate is the one rate of the invoice."""
+    if len(shares) != 1:
+        return lines
+    return tuple(line if line.vat_rate else replace(line, vat_rate=shares[0].rate) for line in lines)
 
 
 def _outside(labels: Iterable[Label], items: LineItems) -> list[Label]:
@@ -161,8 +169,9 @@ def _pair_worth(pair: tuple[tuple[Mention, float], tuple[Mention, float] | None]
     return score + due[1] - _LEAST_DATE + (-0.7 if days < 0 or days > 400 else 0.1)
 
 
-def _add_names(found: _Found, document: Document, labels: Sequence[Label]) -> None:
-    for name, parties in zip(("seller_name", "buyer_name"), choose_names(document, labels), strict=True):
+def _add_names(found: _Found, document: Document, labels: Sequence[Label], items: LineItems) -> None:
+    within = items.item_rows | items.header_rows
+    for name, parties in zip(("seller_name", "buyer_name"), choose_names(document, labels, item_rows=within), strict=True):
         found.choices[name] = [_named(p, parties) for p in parties[:4] if p.score > 0.9]
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 from rapidfuzz import fuzz, process
 
@@ -202,6 +201,8 @@ def _nearest_phrase(compact: str) -> tuple[str, float] | None:
     if len(compact) < _FUZZY_FROM or any(c.isdigit() for c in compact):
         return None
     least = 88 if len(compact) < 10 else 85
+    if compact in _KNOWN:
+        return compact, 1.0
     hit = process.extractOne(compact, _LONG, scorer=fuzz.ratio, score_cutoff=least)
     if hit is None or (hit[0][:1] != compact[:1] and len(compact) < 8) or _differs(compact, hit[0]):
         return None
@@ -214,12 +215,21 @@ def _differs(compact: str, phrase: str) -> bool:
 
 
 def find_labels(document: Document) -> list[Label]:
-    """Every label of the document, the longer in front of the shorter it holds; header cells of two rows are tried as one."""
+    """Every label of the document; a label that broke over two or three rows of a narrow column counts as one."""
     found: list[Label] = []
+    parts: set[int] = set()
+    for cells in sorted(_stacks(document), key=len, reverse=True):
+        if any(id(cell) in parts for cell in cells):
+            continue
+        tokens = tuple(token for cell in cells for token in cell.tokens)
+        whole = Cell(tokens, Box.around(cell.box for cell in cells), cells[0].page, cells[-1].row)
+        labels = [label for label in _in_cell(whole) if label.whole]
+        if labels:
+            found.extend(labels)
+            parts.update(id(cell) for cell in cells)
     for cell in document.cells:
-        found.extend(_in_cell(cell))
-    for stacked in _stacked(document):
-        found.extend(label for label in _in_cell(stacked) if label.start == 0 and label.end == len(stacked.tokens))
+        if id(cell) not in parts:
+            found.extend(_in_cell(cell))
     return found
 
 
@@ -228,6 +238,11 @@ def _in_cell(cell: Cell) -> list[Label]:
     ends = [bool(token.text.endswith(":")) for token in cell.tokens]
     taken: set[int] = set()
     found: list[Label] = []
+    before_colon = ends.index(True) + 1 if True in ends else len(words)
+    misread = _nearest_phrase("".join(words[:before_colon])) if 1 < before_colon <= _LONGEST else None
+    if misread is not None and misread[1] > 0.9 and words[0]:
+        taken.update(range(before_colon))
+        found.extend(_labels(cell, 0, before_colon, *misread, whole=not any(words[before_colon:])))
     for exact in (True, False):
         for start, end in _windows(words, ends):
             if taken.intersection(range(start, end)):
@@ -255,18 +270,25 @@ def _labels(cell: Cell, start: int, end: int, phrase: str, alike: float, *, whol
         yield Label(name, strength * alike, cell, start, end, box, phrase, whole)
 
 
-def _stacked(document: Document) -> Iterable[Cell]:
-    """Cells of two neighbouring rows, one under the other, without figures: a label that broke in two."""
-    for above, below in pairwise(document.rows):
-        if above.page != below.page:
+def _stacks(document: Document) -> Iterator[tuple[Cell, ...]]:
+    """Cells one under another, close and without figures: two or three of them."""
+    for cell in document.cells:
+        if any(c.isdigit() for c in cell.text) or len(cell.tokens) > 4:
             continue
-        for top in above.cells:
-            for low in below.cells:
-                gap = low.box.y - top.box.bottom
-                if gap > 0.7 * top.box.height or any(c.isdigit() for c in top.text + low.text):
-                    continue
-                if len(top.tokens) + len(low.tokens) <= _LONGEST and _centred(top.box, low.box):
-                    yield Cell((*top.tokens, *low.tokens), Box.around((top.box, low.box)), top.page, low.row)
+        for low in _just_below(cell, document):
+            yield (cell, low)
+            for lowest in _just_below(low, document):
+                yield (cell, low, lowest)
+
+
+def _just_below(cell: Cell, document: Document) -> Iterator[Cell]:
+    for row in document.rows[cell.row + 1 : cell.row + 4]:
+        for low in row.cells:
+            gap = low.box.y - cell.box.bottom
+            if low.page != cell.page or not -1.0 <= gap <= 0.7 * cell.box.height or len(low.tokens) > 4:
+                continue
+            if _centred(cell.box, low.box) and not any(c.isdigit() for c in low.text):
+                yield low
 
 
 def _centred(top: Box, low: Box) -> bool:

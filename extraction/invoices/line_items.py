@@ -275,8 +275,8 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
     return numbers, " ".join(words)
 
 
-_SKIP_NUMBER_MM = 25.0
-_SKIP_COLUMN_MM = 4.0
+_SKIP_NUMBER_MM = 60.0
+_SKIP_COLUMN_MM = 8.0
 
 
 def _in_order(
@@ -391,6 +391,7 @@ def _agree(q: Decimal, p: Decimal, t: Decimal) -> bool:
 
 
 def _money(value: Decimal) -> str:
+    value = value.normalize()
     exponent = value.as_tuple().exponent
     return f"{value.quantize(CENT) if isinstance(exponent, int) and exponent > -2 else value:f}"
 

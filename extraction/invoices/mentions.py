@@ -150,12 +150,9 @@ def dates_in(cell: Cell) -> list[Mention]:
 def dates_of(document: Document) -> list[Mention]:
     """Days of every cell, and those of a narrow column whose year stands in the row below."""
     found = [day for cell in document.cells for day in dates_in(cell)]
-    for above, below in pairwise(document.rows):
-        if above.page == below.page and below.box.y - above.box.bottom < 3:
-            for top in above.cells:
-                for low in below.cells:
-                    if _DAY_MONTH.match(top.text) and re.fullmatch(r"20[0-9]{2}", low.text) and _centred(top, low):
-                        found.extend(dates_in(stacked(top, low)))
+    for top, low in stacks(document):
+        if _DAY_MONTH.match(top.text) and re.fullmatch(r"20[0-9]{2}", low.text):
+            found.extend(dates_in(stacked(top, low)))
     return found
 
 
@@ -181,7 +178,7 @@ def _day(text: str) -> date | None:
 
 # --- register and bank numbers ---
 
-_IBAN = re.compile(r"[A-Z]{2}[0-9OQISB]{2}(?:[\s.\-]?[A-Z0-9]){11,30}")
+_IBAN = re.compile(r"(?<![A-Z])[A-Z]{2}\s?[0-9OQISB]{2}(?:[\s.\-]?[A-Z0-9]){11,30}")
 _VAT = re.compile(r"(?<![A-Z0-9])(?:FR\s?[A-Z0-9]{2}[\s.]?[0-9OIlSB]{3}[\s.]?[0-9OIlSB]{3}[\s.]?[0-9OIlSB]{3}(?![0-9])"
                   r"|(?:AT\s?U|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|CHE|GB)"
                   r"[\s.\-]?[A-Z]?[0-9](?:[\s.]?[0-9]){6,11}(?:B[0-9]{2}|[A-Z])?(?![0-9A-Z]))")  # fmt: skip
@@ -209,13 +206,18 @@ def _readable(document: Document) -> Iterator[Cell]:
         for left, right in pairwise(row.cells):
             if right.box.x - left.box.right < 12 and _mostly_digits(right):
                 yield Cell((*left.tokens, *right.tokens), Box.around((left.box, right.box)), left.page, left.row)
-    for above, below in pairwise(document.rows):
-        if above.page != below.page or below.box.y - above.box.bottom > 3:
-            continue
-        for top in above.cells:
-            for low in below.cells:
-                if _mostly_digits(top) and _mostly_digits(low) and abs(top.box.center_x - low.box.center_x) < 8:
-                    yield Cell((*top.tokens, *low.tokens), Box.around((top.box, low.box)), top.page, top.row)
+    for top, low in stacks(document):
+        if _mostly_digits(top) and _mostly_digits(low) and abs(top.box.center_x - low.box.center_x) < 8:
+            yield stacked(top, low)
+
+
+def stacks(document: Document) -> Iterator[tuple[Cell, Cell]]:
+    """Cells with the one closely below, though rows of other columns stand between."""
+    for cell in document.cells:
+        for row in document.rows[cell.row + 1 : cell.row + 4]:
+            for low in row.cells:
+                if low.page == cell.page and -1 <= low.box.y - cell.box.bottom <= 3 and _centred(cell, low):
+                    yield cell, low
 
 
 def _mostly_digits(cell: Cell) -> bool:

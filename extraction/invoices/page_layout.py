@@ -102,7 +102,10 @@ def fold(text: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9%]+", " ", plain).split())
 
 
-_GLUED = re.compile(r"(?<=[^\W\d_]{2}:)(?=[^\s/])|(?<=^[A-Z]\.[A-Z]\.[A-Z]\.)(?=[0-9])|(?<=[a-zà-ÿ]\.)(?=[0-9]{2})")
+_GLUED = re.compile(
+    r"(?<=[^\W\d_]{2}:)(?=[^\s/])|(?<=^[A-Z]\.[A-Z]\.[A-Z]\.)(?=[0-9])|(?<=[a-zà-ÿ]\.)(?=[0-9]{2})"
+    r"|(?<=[A-Z]{3})(?=[A-Z][a-zà-ÿ]{4})|(?<=[^\W\d_]{2})(?=FACTURE$|Facture$)"
+)
 """Where a reader lost the blank: `SIRET:534...`, `T.V.A.20 %`, `Tél.06 ...`."""
 
 
@@ -164,7 +167,7 @@ def _row(tokens: list[Token], *, page: int, number: int) -> Row:
     for token in tokens[1:]:
         last = parts[-1][-1]
         height = min(median(t.box.height for t in parts[-1]), max(token.box.height, 2.0))
-        if token.box.x - last.box.right > _CELL_GAP * max(height, 2.0):
+        if token.box.x - last.box.right > _CELL_GAP * max(height, 2.0) and token.text != ":":
             parts.append([token])
         else:
             parts[-1].append(token)
@@ -185,8 +188,8 @@ def _parted_row(row: Row, rows: list[Row]) -> Row:
     near = [r for r in rows if r is not row and abs(r.box.center_y - row.box.center_y) <= _NEAR_ROWS_MM]
     starts = [cell.box.x for r in near for cell in r.cells if any(c.isalpha() for c in cell.text)]
     cells: list[Cell] = []
-    for cell in row.cells:
-        first = 0
+    for whole in row.cells:
+        cell, first = _unglued(whole, starts), 0
         for index in range(1, len(cell.tokens)):
             if _begins_column(cell, index, first, starts):
                 cells.append(cell.part(first, index))
@@ -195,13 +198,35 @@ def _parted_row(row: Row, rows: list[Row]) -> Row:
     return Row(tuple(cells), row.box, row.page, row.number)
 
 
+_INNER_CAPITAL = re.compile(r"(?<=[a-zà-ÿ]{2})(?=[A-ZÀ-Ý][a-zà-ÿ]{2})")
+
+
+def _unglued(cell: Cell, starts: list[float]) -> Cell:
+    """`HugoSyndicat` is two words when a column begins where the second would."""
+    tokens: list[Token] = []
+    for token in cell.tokens:
+        place = _INNER_CAPITAL.search(token.text)
+        x = token.box.x + token.box.width * place.start() / len(token.text) if place else 0.0
+        if place is None or sum(abs(s - x) <= 2.5 for s in starts) < 2:
+            tokens.append(token)
+            continue
+        edge = min(starts, key=lambda s: abs(s - x))
+        left = Box(token.box.x, token.box.y, max(0.1, edge - token.box.x - 0.1), token.box.height)
+        right = Box(edge, token.box.y, max(0.1, token.box.right - edge), token.box.height)
+        tokens.append(Token(token.text[: place.start()], left, token.confidence))
+        tokens.append(Token(token.text[place.start() :], right, token.confidence))
+    return cell if len(tokens) == len(cell.tokens) else Cell(tuple(tokens), cell.box, cell.page, cell.row)
+
+
 def _begins_column(cell: Cell, index: int, first: int, starts: list[float]) -> bool:
     """Two other cells begin at the left edge of this word, two more where the part before it begins."""
     token, before = cell.tokens[index], cell.tokens[index - 1]
     gap = token.box.x - before.box.right
-    if not token.text[:1].isupper() and not token.text[:1].isdigit():
+    after = cell.tokens[index + 1].text if index + 1 < len(cell.tokens) else ""
+    street_number = token.text[:1].isdigit() and before.text[-1:].isalpha() and after[:1].isalpha()
+    if not token.text[:1].isupper() and not street_number:
         return False
-    if before.text.endswith(":") or gap < 0.2 * token.box.height:
+    if before.text.endswith(":") or gap < -1.5:
         return False
     here = sum(abs(x - token.box.x) <= _ALIGNED_MM for x in starts)
     left = sum(abs(x - cell.tokens[first].box.x) <= 2 * _ALIGNED_MM for x in starts)

@@ -90,8 +90,10 @@ def _above(cell: Cell, document: Document) -> Cell | None:
     return best
 
 
-def choose_names(document: Document, labels: Sequence[Label]) -> tuple[list[Party], list[Party]]:
-    """Possible names of seller and buyer, best first."""
+def choose_names(
+    document: Document, labels: Sequence[Label], *, item_rows: frozenset[int] = frozenset()
+) -> tuple[list[Party], list[Party]]:
+    """Possible names of seller and buyer, best first; no name stands in `item_rows`, the line items and their heads."""
     blocks = address_blocks(document)
     width, height = document.page_sizes[0] if document.page_sizes else (210.0, 297.0)
     tops = {id(block.top): block for block in blocks}
@@ -99,9 +101,10 @@ def choose_names(document: Document, labels: Sequence[Label]) -> tuple[list[Part
     sellers: list[Party] = []
     buyers: list[Party] = []
     for cell in document.on_page(1):
-        name = _name(cell, labels)
+        name = None if cell.row in item_rows else _name(cell, labels)
         if name is None:
             continue
+        name += _wrapped(cell, tops)
         text, folded = name, fold(name)
         common = _common(cell, tops, height)
         found = _labelled(cell, labels, document)
@@ -136,8 +139,31 @@ def _common(cell: Cell, tops: dict[int, Block], height: float) -> float:
     return score
 
 
+_WIDE_MM = 55.0
+
+
+def _wrapped(cell: Cell, tops: dict[int, Block]) -> str:
+    """The rest of a long name that went on in the row below: a word or two, then the street."""
+    block = tops.get(id(cell))
+    if block is None or len(block.cells) < 3 or cell.box.width < _WIDE_MM:
+        return ""
+    rest = block.cells[1]
+    if len(rest.tokens) > 2 or any(c.isdigit() for c in rest.text) or _STREET.search(rest.folded) or _is_label(rest):
+        return ""
+    return " " + rest.text
+
+
+_NAMING = ("buyer_name", "seller_name")
+
+
 def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
     text = cell.text
+    inside = [label for label in labels if label.cell is cell and label.strength > 0.75 and len(label.phrase) > 5]
+    others = [label.start for label in inside if label.field not in _NAMING]
+    if others and min(others) == 0:
+        return None
+    if others:
+        text = " ".join(t.text for t in cell.tokens[: min(others)])
     for label in labels:
         if label.cell is cell and label.field in ("buyer_name", "seller_name") and label.start == 0 and label.end < len(cell.tokens):
             if cell.tokens[label.end - 1].text.endswith(":") or cell.tokens[label.end].text.startswith(":"):

@@ -53,7 +53,7 @@ def _relation(label: Label, mention: Mention, document: Document) -> Pointed | N
         between = _between(label, mention, document)
         return Pointed(label.field, label.strength * 0.95 * 0.6**between * (1 - distance / 600), label, "right")
     drop = place.y - box.bottom
-    if -1 <= drop <= _BELOW_REACH_MM and label.end == len(label.cell.tokens) and label.start == 0:
+    if -1 <= drop <= _BELOW_REACH_MM and label.whole:
         aside = _aside(box, place)
         if aside <= 2:
             return Pointed(label.field, label.strength * (0.93 - drop / 45 - aside / 20), label, "below")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from extraction.invoices.labels import Label
-from extraction.invoices.mentions import Mention, dates_in, mention_of
+from extraction.invoices.mentions import Mention, dates_in, mention_of, stacked, stacks
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.pointing import Pointed, strengths
 
@@ -76,6 +76,12 @@ def _strength(name: str, mention: Mention, pointed: Pointed, found: dict[str, Po
 
 def _shaped(document: Document, covered: set[int]) -> Iterator[Mention]:
     """Words that can be a reference, joined where a reader parted them at a sign."""
+    broken = [(top, low) for top, low in stacks(document) if len(top.tokens) == len(low.tokens) == 1]
+    for top, low in broken:
+        joined = top.text + low.text
+        if top.text.endswith(("-", "/", "_")) and _value(joined) and id(low.tokens[0]) not in covered:
+            covered |= {id(top.tokens[0]), id(low.tokens[0])}
+            yield mention_of(stacked(top, low), 0, 2, joined)
     for cell in document.cells:
         days = {i for day in dates_in(cell) for i in range(day.start, day.end)}
         start = 0

@@ -127,10 +127,13 @@ def _bare_rates(row: Row, amounts: Sequence[Mention]) -> list[Mention]:
     return [a for a in amounts if a.cell.row == row.number and a.amount.normalize() in _USUAL_RATES and a.amount]
 
 
+_WRAP_MM = 8.0
+
+
 def _wrapped(row: Row, document: Document, amount: Mention) -> bool:
-    """It stands in the row just below, which has no rate of its own: `TVA 20 % sur 6 003,18` broke in two."""
+    """It stands close by in a row without a rate of its own: `TVA 20 % sur 6 003,18` may break in two."""
     other = document.rows[amount.cell.row]
-    if other.number != row.number + 1 or other.page != row.page or other.box.y - row.box.bottom > 2:
+    if other.page != row.page or abs(other.box.center_y - row.box.center_y) > _WRAP_MM:
         return False
     return not any(rates_in(cell) for cell in other.cells)
 
