@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from extraction.readers.glyphs import GlyphReader
-from extraction.readers.transformer_line import TransformerLineReader
 from extraction.readers.printed import PrintedTextReader
+from extraction.readers.transformer_line import TransformerLineReader
 from models.templates import FormTemplate
 from pipeline.templates import load_templates
 
