@@ -250,7 +250,7 @@ def annotations_of(tasks: object, uow: UnitOfWork, images: ImageStore, *, config
     Raises: Misconfigured when the content is not such an export, or the SDK is not installed.
     """
     interface = _interface_module().LabelInterface(config)
-    if not isinstance(tasks, list) or not all(isinstance(task, dict) and "data" in task for task in tasks):
+    if not isinstance(tasks, list) or not all(map(_is_task, tasks)):
         raise Misconfigured('not an export of annotations. In Label Studio choose Export, then "JSON" (not JSON-MIN).')
     reviewed: dict[str, Reviewed] = {}
     left_out: Counter[str] = Counter()
@@ -263,6 +263,13 @@ def annotations_of(tasks: object, uow: UnitOfWork, images: ImageStore, *, config
         else:
             reviewed[found.field_id] = found
     return Returned(tuple(reviewed.values()), dict(left_out))
+
+
+def _is_task(task: object) -> bool:
+    if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+        return False
+    annotations = task.get("annotations") or []
+    return isinstance(annotations, list) and all(isinstance(annotation, dict) for annotation in annotations)
 
 
 def _reviewed(task: Task, uow: UnitOfWork, images: ImageStore, interface: Any) -> Reviewed | str:
@@ -301,12 +308,13 @@ def _reviewed(task: Task, uow: UnitOfWork, images: ImageStore, interface: Any) -
 
 def _answer(result: Sequence[Mapping[str, Any]], value_type: str) -> Answer | None:
     """What an annotation says; a word for the state outweighs the text, which the prediction may have put there."""
-    states = [word for region in result if region["from_name"] == "state" for word in region["value"]["choices"]]
+    # a relation between regions has no name
+    states = [word for region in result if region.get("from_name") == "state" for word in region["value"]["choices"]]
     if ILLEGIBLE in states:
         return Answer("", illegible=True)
     if EMPTY in states:
         return Answer("")
-    texts = [text for region in result if region["from_name"] == "value" for text in region["value"]["text"]]
+    texts = [text for region in result if region.get("from_name") == "value" for text in region["value"]["text"]]
     canonical = normalised(" ".join(texts), value_type) if texts else None
     return None if canonical is None else Answer(canonical)
 

@@ -13,26 +13,42 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from typer.testing import CliRunner
 
 from models.batch import Field, FieldState
 from models.errors import Misconfigured, Unavailable
+from models.ports import ImageStore
 from models.reading import Value
-from models.store import MemoryImages, SqlUnitOfWork
+from models.store import MemoryImages, SqlUnitOfWork, open_record
 from tests.videocoding_ui.seed import NOW, seed
 
 pytest.importorskip("label_studio_sdk", reason="needs the `label` extra")
 
 from pipeline import labelling
+from pipeline.cli import app
+from pipeline.installation import Installation
 from pipeline.labelling import Sample
+from pipeline.settings import Settings
 
 CONFIG = labelling.labelling_config()
 
 
-@pytest.fixture
-def uow(engine: Engine, images: MemoryImages) -> SqlUnitOfWork:
+@pytest.fixture(scope="module")
+def images() -> MemoryImages:
+    """An image store for all tests: they only read it."""
+    return MemoryImages()
+
+
+@pytest.fixture(scope="module")
+def uow(tmp_path_factory: pytest.TempPathFactory, images: MemoryImages) -> Iterator[SqlUnitOfWork]:
+    """The record of `keyed`, read only, for all tests."""
+    engine = open_record(f"sqlite:///{tmp_path_factory.mktemp('record') / 'record.sqlite3'}")
+    yield keyed(SqlUnitOfWork(engine), images).reading()
+    engine.dispose()
+
+
+def keyed(one: SqlUnitOfWork, images: ImageStore) -> SqlUnitOfWork:
     """A mandate whose IBAN a coder corrected, a T-card nobody has keyed, two cards accepted by the machine."""
-    one = SqlUnitOfWork(engine)
     seeded = seed(lambda: one, images)
     with one:
         mandate = one.documents.get(seeded.documents["mandate0"])
@@ -46,7 +62,7 @@ def uow(engine: Engine, images: MemoryImages) -> SqlUnitOfWork:
                 each.key(each.machine.value)
         mandate.record_verified(fields, now=NOW)
         one.commit()
-    return one.reading()
+    return one
 
 
 IBAN = "FR7630006000011234567890189"
@@ -265,7 +281,7 @@ def test_a_table_that_names_files_elsewhere_is_refused(tmp_path: Path) -> None:
         list(labelling.read_data_set(tmp_path))
 
 
-@pytest.mark.parametrize("content", ["{}", "[1]", "no json"])
+@pytest.mark.parametrize("content", ["{}", "[1]", '[{"data": 1}]', '[{"data": {}, "annotations": [3]}]', "no json"])
 def test_another_file_is_refused(uow: SqlUnitOfWork, images: MemoryImages, tmp_path: Path, content: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(content)
@@ -352,3 +368,25 @@ def test_a_refused_token_halts_and_does_not_tell_it(server: Server) -> None:
 def test_a_server_that_is_not_there_is_tried_later() -> None:
     with pytest.raises(Unavailable, match="does not answer"):
         labelling.push([], config=CONFIG, title="t", url="http://127.0.0.1:9", token="secret")
+
+
+def test_the_commands_take_a_sample_to_the_server_and_bring_truth_back(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DEPLI_LABEL_TOKEN", "secret")
+    installation = Installation(Settings())
+    keyed(installation.uow(), installation.images)
+    installation.stop()
+    output, answers = tmp_path / "review.json", tmp_path / "annotations.json"
+
+    sent = CliRunner().invoke(app, ["label", "export", str(output), "--only-corrected", "--url", server.url])
+    assert sent.exit_code == 0, sent.output
+    (task,) = server.asked[1][3]
+    relation = {"type": "relation", "from_id": "a", "to_id": "a", "direction": "right"}
+    answers.write_text(json.dumps([annotated(task, text=IBAN), {**task, "annotations": [{"result": [relation]}]}]))
+    back = CliRunner().invoke(app, ["label", "import", str(answers), str(tmp_path / "set")])
+
+    assert back.exit_code == 1  # of the second annotation nothing can be used
+    assert [row.text for row in labelling.read_data_set(tmp_path / "set")] == [IBAN]
+    assert IBAN not in sent.output + back.output
