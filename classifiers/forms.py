@@ -37,6 +37,10 @@ _PATCH = (64, 24)
 _PATCHES = 40
 _SEARCH = 9
 """Pixels around the expected place in which a piece of print is looked for."""
+_ROUNDS = 3
+"""How often a form is placed again by what was found: a photograph's slant comes out bit by bit."""
+_SURELY = 0.9
+"""Likeness at which it is placed well enough."""
 _FAR_PX = 5.0
 """Print further from its place than a fold explains (1.3 mm) is print of another form."""
 _SAME_PRINT = 0.55
@@ -271,7 +275,7 @@ def _is_paper(matrix: Matrix) -> bool:
 def _tried(page: _PreparedPage, matrix: Matrix, work: GrayImage) -> _Trial | None:
     """Compare the print piece by piece, place the form again by what was found, and compare once more."""
     likeness, visible, error, frames = 0.0, 0.0, math.inf, 0.0
-    for again in (False, True):
+    for again in range(_ROUNDS):
         level, inside_page = _levelled(page, matrix, work)
         scores, found = _compared(page, level, inside_page)
         seen = ~np.isnan(scores)
@@ -293,8 +297,9 @@ def _tried(page: _PreparedPage, matrix: Matrix, work: GrayImage) -> _Trial | Non
             break
         left = np.linalg.norm(_projected(centers[same], better) - seen_at[same], axis=1)
         error = float(np.median(left)) + 0.3
-        if not again:
-            matrix = np.asarray(better, np.float64)
+        if again == _ROUNDS - 1 or (again and likeness > _SURELY):
+            break
+        matrix = np.asarray(better, np.float64)
     return _Trial(page, matrix, likeness, frames, visible, min(error, 10.0))
 
 

@@ -1,4 +1,4 @@
-"""From a reader's confidence to the probability that the whole value is right, fitted on documents whose truth is known."""
+"""From a reader's confidence to the probability that the whole value is right, fitted where the truth is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells of a comb: found by their printed lines, the lines taken out, each cell cut with the strokes that are its own."""
+"""Cells of a comb: found by their printed lines, each cut out with the strokes that are its own."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class _Path:
+class Path:
+    """A string with its mass, not yet a probability."""
+
     text: str
     mass: float
 
@@ -58,7 +60,7 @@ def search(
     keep: int = 4,
     widest: int = 400,
     blank: str = "",
-) -> tuple[list[_Path], float]:
+) -> tuple[list[Path], float]:
     """The likeliest strings that a rule allows, and the probability of all that it allows together.
 
     Forward algorithm over (position, state); exact while no more than `widest` states live at once.
@@ -68,9 +70,9 @@ def search(
         keep: strings kept a state.
     Returns: strings best first with their mass, and the mass of all.
     """
-    alive: dict[Hashable, tuple[float, list[_Path]]] = {start: (1.0, [_Path("", 1.0)])}
+    alive: dict[Hashable, tuple[float, list[Path]]] = {start: (1.0, [Path("", 1.0)])}
     for position, cell in enumerate(cells):
-        following: dict[Hashable, tuple[float, list[_Path]]] = {}
+        following: dict[Hashable, tuple[float, list[Path]]] = {}
         for state, (total, paths) in alive.items():
             for character, probability in cell.items():
                 moved = step(state, position, character)
@@ -79,7 +81,7 @@ def search(
                 target, weight = moved
                 factor = probability * weight
                 written = character or blank
-                grown = [_Path(path.text + written, path.mass * factor) for path in paths]
+                grown = [Path(path.text + written, path.mass * factor) for path in paths]
                 before = following.get(target)
                 if before is None:
                     following[target] = (total * factor, grown)
@@ -90,18 +92,18 @@ def search(
             best = sorted(following.items(), key=lambda item: -item[1][0])[:widest]
             following = dict(best)
         alive = following
-    ended: list[_Path] = []
+    ended: list[Path] = []
     mass = 0.0
     for state, (total, paths) in alive.items():
         weight = final(state)
         if weight > 0:
             mass += total * weight
-            ended.extend(_Path(path.text, path.mass * weight) for path in paths)
+            ended.extend(Path(path.text, path.mass * weight) for path in paths)
     ended.sort(key=lambda path: -path.mass)
     return ended[: 4 * keep], mass
 
 
-def guesses(paths: Sequence[_Path], mass: float, other: float = 0.0) -> list[Guess]:
+def guesses(paths: Sequence[Path], mass: float, other: float = 0.0) -> list[Guess]:
     """Strings with their share of `mass` and of what else may be true; equal texts are added up."""
     whole = mass + other
     added: dict[str, float] = {}
@@ -111,13 +113,13 @@ def guesses(paths: Sequence[_Path], mass: float, other: float = 0.0) -> list[Gue
     return [Guess(text, min(1.0, value / whole)) for text, value in ranked if whole > 0]
 
 
-def weighed(path: _Path, weight: float) -> _Path:
+def weighed(path: Path, weight: float) -> Path:
     """The same string, likelier or less."""
-    return _Path(path.text, path.mass * weight)
+    return Path(path.text, path.mass * weight)
 
 
-def run_of(characters: str, *, gap: float = 0.002) -> tuple[Hashable, Step, Final]:
-    """Rule: one run of `characters`, with empty cells before and behind it; an empty cell inside is unlikely.
+def run_of(characters: str, *, gap: float = 0.0) -> tuple[Hashable, Step, Final]:
+    """Rule: one run of `characters`, with empty cells before and behind it; `gap` weighs an empty cell inside.
 
     State: 0 before the run, 1 in it, 2 behind it, 3 in it again after a gap.
     """
@@ -129,17 +131,47 @@ def run_of(characters: str, *, gap: float = 0.002) -> tuple[Hashable, Step, Fina
         if character not in allowed:
             return None
         if state == 2:
-            return 3, gap
+            return (3, gap) if gap > 0 else None
         return (1 if state in (0, 1) else 3), 1.0
 
     return 0, step, lambda state: 1.0
 
 
+def run(characters: Sequence[Character], alphabet: str, *, keep: int = 4) -> list[Guess]:
+    """One run of characters; "" when nothing is written.
+
+    What looks like an empty cell inside the run is a character nobody can read: it takes its share of the probability.
+    """
+    cells = cells_of(characters)
+    start, step, final = run_of(alphabet)
+    paths, mass = search(cells, start=start, step=step, final=final, keep=keep)
+    start, step, final = run_of(alphabet, gap=1.0)
+    _, everything = search(cells, start=start, step=step, final=final, keep=1)
+    return guesses(paths, mass, max(0.0, everything - mass))
+
+
 def number(characters: Sequence[Character]) -> list[Guess]:
     """Digits in one run; "" when nothing is written."""
-    start, step, final = run_of("0123456789")
-    paths, mass = search(cells_of(characters), start=start, step=step, final=final)
-    return guesses(paths, mass)
+    return run(characters, "0123456789")
+
+
+def surprise(cells: Sequence[Mapping[str, float]]) -> float:
+    """Probability that some cell holds what the reader gave no thought to; more where it is unsure anyway.
+
+    A check digit turns such an error into another value whose digits are right once in `odds` times.
+    """
+    doubts = sum(1 - max(cell.values(), default=0.0) for cell in cells)
+    return min(0.5, 0.003 * len(cells) + 0.1 * doubts)
+
+
+def illegible(cells: Sequence[Mapping[str, float]]) -> float:
+    """Probability that a cell among written ones looks empty, as the mass that a search without empty cells leaves out."""
+    whole = filled = 1.0
+    for cell in cells:
+        total = sum(cell.values())
+        whole *= total
+        filled *= total - cell.get("", 0.0)
+    return max(0.0, whole - filled)
 
 
 def checked(
@@ -168,10 +200,10 @@ def checked(
             return None
         return residue(int(str(state)), position, character), 1.0
 
-    paths, everything = search(cells, start=start, step=step, final=lambda state: 1.0)
+    _, everything = search(cells, start=start, step=step, final=lambda state: 1.0, keep=1)
     paths, mass = search(cells, start=start, step=step, final=lambda state: float(right(int(str(state)))))
     wrong = max(0.0, everything - mass) * MISWRITTEN / ((1 - MISWRITTEN) * odds)
-    return guesses(paths, mass, wrong)
+    return guesses(paths, mass, wrong + everything * surprise(cells) / odds)
 
 
 def day(

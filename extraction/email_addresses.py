@@ -94,8 +94,17 @@ def _split(compact: str) -> tuple[str, str]:
         return local.replace("@", "a"), domain
     for provider in sorted(PROVIDERS, key=len, reverse=True):
         if compact.endswith(provider) and len(compact) > len(provider) + 2:
-            return compact[: -len(provider)].rstrip("aco0e"), provider
+            return _without_misread_at(compact[: -len(provider)]), provider
     return "", ""
+
+
+def _without_misread_at(local: str) -> str:
+    return local[:-1] if local[-1] in _LIKE_AT else local
+
+
+_LIKE_AT = "aco0e6q9gd"
+"""What an @ is misread as."""
+_LIKE_DIGITS = str.maketrans("lioszbgq", "11052699")
 
 
 def _provider(domain: str) -> tuple[str, int]:
@@ -125,6 +134,9 @@ def like_names(guess: Guess, names: Iterable[str]) -> Guess:
     best = min(made, key=lambda candidate: (Levenshtein.distance(stem, candidate), candidate), default=None)
     if best is None or best == stem:
         return guess if best is None else Guess(guess.text, 1 - (1 - guess.probability) * 0.3)
+    rest = stem.removeprefix(best).translate(_LIKE_DIGITS)
+    if stem.startswith(best) and rest.isdigit() and len(rest) < 3:
+        return Guess(f"{best}{rest}{tail}@{domain}", max(guess.probability, 0.6))
     distance = Levenshtein.distance(stem, best)
     if distance <= max(1, len(best) // 5):
         return Guess(f"{best}{tail}@{domain}", max(guess.probability, 0.6))

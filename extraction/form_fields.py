@@ -22,6 +22,8 @@ from models.values.places import plain_place, postal_codes_of
 
 _KEPT = 5
 """Candidates kept for the coder."""
+_WEIGHED = 16
+"""Candidates weighed against the other fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _from_guesses(seen: _Seen, guesses: Sequence[Guess]) -> FieldValue:
         return replace(_made(seen, None, 0.0), candidates=(), flags=(*reading.flags, "no_valid_value"))
     best = guesses[0]
     made = _made(seen, best.text or None, best.probability)
-    others = tuple(Candidate(g.text or None, g.text, g.probability, reading.reader) for g in guesses[:_KEPT])
+    others = tuple(Candidate(g.text or None, g.text, g.probability, reading.reader) for g in guesses[:_WEIGHED])
     return replace(made, candidates=others)
 
 
@@ -191,9 +193,7 @@ def _address_of(fields: dict[str, FieldValue]) -> None:
     better = like_names(Guess(field.value, field.confidence or 0.0), names)
     candidate = Candidate(better.text, field.text, better.probability, field.reader)
     others = tuple(c for c in field.candidates if c.value != better.text)
-    fields["email"] = replace(
-        field, value=better.text, confidence=better.probability, candidates=(candidate, *others)[:_KEPT]
-    )
+    fields["email"] = replace(field, value=better.text, confidence=better.probability, candidates=(candidate, *others))
 
 
 def _place_like(fields: dict[str, FieldValue], city: FieldValue | None) -> None:
@@ -281,4 +281,4 @@ def _with_confidence(field: FieldValue) -> FieldValue:
     failed: tuple[str, ...] = ()
     if isinstance(field.value, str) and value_type not in ("choice", "choices", "flag"):
         failed = kind(value_type).check(field.value)
-    return replace(field, confidence=confidence, failed_rules=failed)
+    return replace(field, confidence=confidence, failed_rules=failed, candidates=field.candidates[:_KEPT])

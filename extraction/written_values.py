@@ -8,13 +8,14 @@ from datetime import date, timedelta
 from string import ascii_uppercase, digits
 
 from extraction import decoding
-from extraction.decoding import Guess, cells_of, guesses, run_of, search
+from extraction.decoding import FLOOR, Guess, cells_of, guesses, run_of, search
 from extraction.email_addresses import emails
 from extraction.words import Mixture, decode_place, decode_words, vocabulary
 from models.reading import Reading
 from models.text import Character
 from models.values.kinds import kind
 from models.values.places import check_postal_code, communes
+from models.values.repair import repair
 
 _ALNUM = digits + ascii_uppercase
 _AGE_LIMIT = 116
@@ -107,12 +108,12 @@ def _phone(characters: Sequence[Character]) -> list[Guess]:
         return 0, 1.0
 
     paths, mass = search(cells, start=0, step=step, final=lambda state: 1.0)
-    return guesses(paths, mass)
+    return guesses(paths, mass, decoding.illegible(cells))
 
 
 def _postal_code(characters: Sequence[Character]) -> list[Guess]:
     cells = cells_of(characters)
-    start, step, final = run_of(digits, gap=1e-4)
+    start, step, final = run_of(digits)
     paths, mass = search(cells, start=start, step=step, final=final, keep=12)
     known = communes()
     weighed = []
@@ -123,7 +124,7 @@ def _postal_code(characters: Sequence[Character]) -> list[Guess]:
             weight = 1.0 if path.text in known else 0.35
         weighed.append(decoding.weighed(path, weight))
     total = sum(path.mass for path in weighed) + 0.02 * max(0.0, mass - sum(path.mass for path in paths))
-    return guesses(sorted(weighed, key=lambda path: -path.mass), total)
+    return guesses(sorted(weighed, key=lambda path: -path.mass), total, 0.35 * decoding.illegible(cells))
 
 
 def _siret(characters: Sequence[Character]) -> list[Guess]:
@@ -152,41 +153,80 @@ def _iban(characters: Sequence[Character]) -> list[Guess]:
     return french
 
 
+_RIB = {c: int(c) for c in digits} | {
+    letter: number % 9 + 1 if letter < "S" else (number + 1) % 9 + 1 for number, letter in enumerate(ascii_uppercase)
+}
+"""What a letter counts in a French account's key."""
+_RIB_PLACES = tuple(
+    factor * 10 ** (length - 1 - k) % 97
+    for length, factor in zip((5, 5, 11, 2), (89, 15, 3, 1), strict=True)
+    for k in range(length)
+)
+"""What a digit of bank, branch, account and key counts, modulo 97."""
+_IN_ACCOUNT = range(14, 25)
+_LETTER_IN_ACCOUNT = 0.0005
+"""Against 0.1 for each digit: most accounts have no letter, and there are many letters."""
+
+
 def _french_iban(characters: Sequence[Character]) -> list[Guess]:
-    """FR76, bank, branch, account, key: the key makes the whole divisible, and the account seldom has letters."""
-    values = {c: str(int(c, 36)) for c in _ALNUM}
-    rib = {c: int(c) for c in digits} | {
-        letter: (number % 9) + 1 if letter < "S" else ((number + 1) % 9) + 1
-        for number, letter in enumerate(ascii_uppercase)
-    }
-    weights = [89] * 5 + [15] * 5 + [3] * 11 + [1] * 2
-    lengths = (5, 5, 11, 2)
-    places: list[int] = []
-    for length, factor in zip(lengths, (89, 15, 3, 1), strict=True):
-        places.extend(factor * 10 ** (length - 1 - k) % 97 for k in range(length))
+    """FR, check digits, bank, branch, account, key: the key makes all behind the check digits divisible by 97."""
     cells = cells_of(characters)
-    if len(cells) < 27 or not weights or not values:
+    if len(cells) < 27:
         return []
-    head = "FR76"
+    found = _with_rib_key(cells)
+    if found and found[0].probability > 0.5:
+        return found
+    # Nothing that the reader lists has a right key: it may be a digit that it does not list.
+    for cell in cells[4:27]:
+        for digit in digits:
+            cell.setdefault(digit, FLOOR)
+    return _with_rib_key(cells)
 
+
+def _with_rib_key(cells: Sequence[Mapping[str, float]]) -> list[Guess]:
     def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
-        residue = int(str(state))
-        if position < 4:
-            return (0, 1.0) if character == head[position] else None
-        if position >= 27:
-            return (residue, 1.0) if character == "" else None
-        if character not in rib or not character:
+        residue, lettered = state if isinstance(state, tuple) else (0, False)
+        if position >= 23:
+            return (state, 1.0) if character == "" else None
+        if not character or character not in _RIB:
             return None
+        if character.isalpha() and position + 4 not in _IN_ACCOUNT:
+            return None
+        moved = (residue + _RIB[character] * _RIB_PLACES[position]) % 97
         if character.isalpha():
-            if not 14 <= position < 25:
-                return None
-            return (residue + rib[character] * places[position - 4]) % 97, 0.004
-        return (residue + rib[character] * places[position - 4]) % 97, 0.1
+            return (moved, True), _LETTER_IN_ACCOUNT
+        return (moved, lettered), 0.1
 
-    paths, everything = search(cells, start=0, step=step, final=lambda state: 1.0)
-    paths, mass = search(cells, start=0, step=step, final=lambda state: float(int(str(state)) == 0))
-    wrong = max(0.0, everything - mass) * decoding.MISWRITTEN / ((1 - decoding.MISWRITTEN) * 97)
-    return guesses(paths, mass, wrong)
+    def ended(lettered: bool) -> Callable[[Hashable], float]:
+        return lambda state: float(state == (0, lettered))
+
+    body = cells[4:]
+    _, everything = search(body, start=(0, False), step=step, final=lambda state: 1.0, keep=1)
+    plain, plain_mass = search(body, start=(0, False), step=step, final=ended(False))
+    mixed, _ = search(body, start=(0, False), step=step, final=ended(True), keep=8)
+    country = cells[0].get("F", FLOOR) * cells[1].get("R", FLOOR)
+    # Letters count otherwise in the key than in the check digits: only an account without any has always 76.
+    whole = [_headed(path, "76", cells, country) for path in plain]
+    whole += [_headed(path, _check_digits(path.text), cells, country) for path in mixed]
+    mass = plain_mass * country * _pair(cells, "76") + sum(path.mass for path in whole[len(plain) :])
+    head = sum(p for c, p in cells[2].items() if c.isdigit()) * sum(p for c, p in cells[3].items() if c.isdigit())
+    wrong = max(0.0, everything * country * head - mass)
+    wrong *= decoding.MISWRITTEN / ((1 - decoding.MISWRITTEN) * 97 * 97)
+    unthought = everything * country * _pair(cells, "76") * decoding.surprise(body) / 97
+    return guesses(sorted(whole, key=lambda path: -path.mass), mass, wrong + unthought)
+
+
+def _headed(path: decoding.Path, check: str, cells: Sequence[Mapping[str, float]], country: float) -> decoding.Path:
+    return decoding.Path(f"FR{check}{path.text}", path.mass * country * _pair(cells, check))
+
+
+def _pair(cells: Sequence[Mapping[str, float]], check: str) -> float:
+    return cells[2].get(check[0], FLOOR) * cells[3].get(check[1], FLOOR)
+
+
+def _check_digits(bban: str) -> str:
+    """ISO 13616: 98 less the remainder of the account with FR00 behind it."""
+    return f"{98 - int(''.join(str(int(c, 36)) for c in bban + 'FR00')) % 97:02d}"
 
 
 def _foreign_iban(characters: Sequence[Character]) -> list[Guess]:
@@ -207,7 +247,7 @@ def _foreign_iban(characters: Sequence[Character]) -> list[Guess]:
             if (position < 2) != character.isalpha():
                 return None
             return (so_far, moved + character, False), 0.04 if position < 2 else 0.1
-        return (residue(so_far, character), moved, False), 0.1 if character.isdigit() else 0.004
+        return (residue(so_far, character), moved, False), 0.1 if character.isdigit() else 0.002
 
     def right(state: Hashable) -> float:
         so_far, moved, _ = state if isinstance(state, tuple) else (0, "", False)
@@ -271,9 +311,7 @@ def _serial(characters: Sequence[Character]) -> list[Guess]:
 
 
 def _reference(characters: Sequence[Character]) -> list[Guess]:
-    start, step, final = run_of(_ALNUM + "-/.")
-    paths, mass = search(cells_of(characters), start=start, step=step, final=final)
-    return guesses(paths, mass)
+    return decoding.run(characters, _ALNUM + "-/.")
 
 
 def _name(characters: Sequence[Character]) -> list[Guess]:
@@ -322,4 +360,36 @@ def decode_line(value_type: str, name: str, reading: Reading, *, today: date) ->
     if value_type == "email":
         return emails(text, confidence)
     value = kind(value_type).parse(text.strip(" .,;:_-") if value_type in ("city", "name") else text)
-    return [Guess(value, confidence)] if value else [Guess(text, 0.2 * confidence)]
+    if value is None:
+        return [Guess(text, 0.2 * confidence)]
+    if name == "meter_serial":
+        return [_usual_serial(Guess(value, confidence))]
+    if kind(value_type).check(value) and (mended := repair(value_type, value)):
+        return [Guess(mended, 0.9 * confidence), Guess(value, 0.02)]
+    return [Guess(value, confidence)]
+
+
+_LOOK_ALIKE = {
+    "L": {"0": "O", "1": "I", "5": "S", "8": "B", "2": "Z", "6": "G"},
+    "D": {"O": "0", "D": "0", "Q": "0", "I": "1", "L": "1", "S": "5", "B": "8", "Z": "2", "G": "6"},
+}
+
+
+def _usual_serial(read: Guess) -> Guess:
+    """A printed meter number of the usual length takes the usual shape where only look-alikes differ from it."""
+    text = read.text
+    if len(text) == len(_SERIAL) - 1 and _shape_of(text) == _SERIAL[1:]:
+        # A thin I before digits is easily lost.
+        return Guess(f"I{text}", 0.5 * read.probability)
+    if len(text) != len(_SERIAL) or _shape_of(text) == _SERIAL:
+        return read
+    mended = [
+        c if _shape_of(c) == (wanted,) else _LOOK_ALIKE[wanted].get(c) for c, wanted in zip(text, _SERIAL, strict=True)
+    ]
+    if any(c is None for c in mended):
+        return read
+    return Guess("".join(c or "" for c in mended), 0.95 * read.probability)
+
+
+def _shape_of(text: str) -> tuple[str, ...]:
+    return tuple("D" if c.isdigit() else "L" for c in text)

@@ -338,7 +338,10 @@ def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
     x0, y0 = kept[:, 0].min(), kept[:, 1].min()
     x1, y1 = (kept[:, 0] + kept[:, 2]).max(), (kept[:, 1] + kept[:, 3]).max()
     margin = 6
-    return np.ascontiguousarray(cleaned[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin])
+    tight = cleaned[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
+    # A thin first letter at the very edge is lost by the line reader.
+    framed = cv2.copyMakeBorder(tight, 2, 2, 16, 16, cv2.BORDER_CONSTANT, value=(paper,))
+    return np.asarray(framed, np.uint8)
 
 
 def _drop_lone_specks(keep: NDArray[np.bool_], stats: NDArray[np.int32], height: int) -> None:
