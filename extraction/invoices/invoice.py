@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from extraction.invoices.labels import Label, find_labels
-from extraction.invoices.line_items import LineItems, read_line_items
+from extraction.invoices.line_items import read_line_items
 from extraction.invoices.mentions import Mention, amounts_in, dates_of
 from extraction.invoices.page_layout import Cell, Document
 from extraction.invoices.parties import Party, choose_identities, choose_names
@@ -68,10 +68,10 @@ def extract_invoice(pages: Sequence[PageText], *, today: date | None = None) -> 
     identities = _add_identities(found, document, labels)
     days = dates_of(document)
     _add_dates(found, document, labels, days, today)
-    taken = [*days, *identities]
-    for name, pool in choose_references(document, _outside(labels, items), taken).items():
-        found.choices[name] = [_choice(n.mention, n.strength) for n in pool if n.mention.cell.row not in items.item_rows]
-    _add_names(found, document, labels, items)
+    within = items.item_rows | items.header_rows
+    for name, pool in choose_references(document, labels, [*days, *identities], item_rows=within).items():
+        found.choices[name] = [_choice(n.mention, n.strength) for n in pool]
+    _add_names(found, document, labels, within)
     _add_kind_and_currency(found, document)
     totals = choose_totals(
         document,
@@ -92,11 +92,6 @@ def _with_only_rate(lines: tuple[InvoiceLine, ...], shares: tuple[VatShare, ...]
     if len(shares) != 1:
         return lines
     return tuple(line if line.vat_rate else replace(line, vat_rate=shares[0].rate) for line in lines)
-
-
-def _outside(labels: Iterable[Label], items: LineItems) -> list[Label]:
-    within = items.item_rows | items.header_rows
-    return [label for label in labels if label.cell.row not in within]
 
 
 def _choice(mention: Mention, strength: float) -> Choice:
@@ -169,8 +164,7 @@ def _pair_worth(pair: tuple[tuple[Mention, float], tuple[Mention, float] | None]
     return score + due[1] - _LEAST_DATE + (-0.7 if days < 0 or days > 400 else 0.1)
 
 
-def _add_names(found: _Found, document: Document, labels: Sequence[Label], items: LineItems) -> None:
-    within = items.item_rows | items.header_rows
+def _add_names(found: _Found, document: Document, labels: Sequence[Label], within: frozenset[int]) -> None:
     for name, parties in zip(("seller_name", "buyer_name"), choose_names(document, labels, item_rows=within), strict=True):
         found.choices[name] = [_named(p, parties) for p in parties[:4] if p.score > 0.9]
 

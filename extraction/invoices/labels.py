@@ -46,7 +46,8 @@ WORDING: Mapping[str, Mapping[float, str]] = {
         "|à régler au plus tard le|paiement pour le|date butoir de paiement|limite de règlement|délai de paiement",
     },
     "other_date": {
-        1.0: "date de livraison|livraison du|livré le|date de commande|commande du|date commande|date livraison|bon du"
+        1.0: "date de facture associée|date de début|date de fin|date de début de prestation|date de fin de prestation"
+        "|date facture d'origine|date de la facture d'origine|période de|du|date de la commande|date début|date fin|date de livraison|livraison du|livré le|date de commande|commande du|date commande|date livraison|bon du"
         "|date de prestation|période du|période|date d'exécution|intervention du|date d'intervention|delivery date|lieferdatum"
         "|leistungsdatum|bestelldatum|order date|date du marché|bl du|devis du|date du devis|date du bon|leistungszeitraum"
         "|expédié le|date d'expédition|marché notifié le|date de naissance|date d'impression|imprimé le|relevé du"
@@ -70,6 +71,20 @@ WORDING: Mapping[str, Mapping[float, str]] = {
         "|n° de contrat|contrat|numéro de contrat|n° contrat|référence contrat|réf. contrat|référence du marché|accord-cadre n°"
         "|marché public|n° du marché|contract number|contract no|vertragsnummer|marché / contrat|accord cadre|n° de marché public"
         "|convention n°|n° convention|contract|identifiant du marché|votre marché|référence de marché|marché réf|contrat / marché",
+    },
+    "other_reference": {
+        1.0: "facture associée|n° de facture associée|facture d'origine|n° facture d'origine|facture initiale|facture rectifiée"
+        "|facture précédente|n° facture initiale|référence facture d'origine|annule et remplace la facture|n° de client|client n°"
+        "|n° client|code client|numéro client|numéro de client|bon de livraison|n° bon de livraison|n° devis|devis n°|bl n°|n° bl"
+        "|devis|référence devis|réf. devis|réf projet|référence projet|n° compte|compte client|n° de compte|réf. client interne|gln"
+        "|réf. appel d'offres|appel d'offres|n° bon de réception|n° bon de vente|référence comptable|réf. comptable|n° d'intervention"
+        "|bon d'intervention|n° chantier|chantier|n° dossier|dossier|réf. dossier|dossier n°|n° abonné|n° abonnement|affaire"
+        "|n° affaire|affaire n°|réf. affaire|code affaire|kundennummer|kunden-nr|customer no|customer number|lieferschein-nr"
+        "|lieferscheinnummer|customer id|steuernummer|handelsregister|facture correspondante|avoir sur facture|sur facture n°"
+        "|en référence à la facture|relatif à la facture|facture concernée|facture n° d'origine|n° fournisseur|code fournisseur"
+        "|fournisseur n°|code tiers|numéro de dossier|ticket|page|numéro de compte|vos contacts|mandat|rum|référence mandat|ics"
+        "|cadre de facturation|référence avis de paiement|agrément|n° agrément|rcs|ape|naf|code ape|code naf|assurance|n° de série"
+        "|téléphone|tél|fax|bic|réf. paiement|référence à rappeler|référence de paiement|lot|lot n°|n° lot|tournée",
     },
     "buyer_service_code": {
         1.0: "code service|service destinataire|code service chorus|service exécutant|code service exécutant|service chorus"

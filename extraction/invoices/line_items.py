@@ -219,6 +219,7 @@ def _items_under(head: Head, document: Document, page: int) -> list[Item]:
             break
         if _is_item(numbers, head):
             if not _ends(row, words, numbers) or "quantity" in numbers and "unit_price" in numbers:
+                _find_price(row, numbers, document)
                 item = Item([row.number], [words] if words else [], numbers, row.box.bottom)
                 if loose and (not words or not items) and row.box.y - loose[-1][0].box.bottom < 3:
                     item.words = [text for _, text in loose] + item.words
@@ -236,6 +237,25 @@ def _items_under(head: Head, document: Document, page: int) -> list[Item]:
     return items
 
 
+_PRICE_NEAR_MM = 7.0
+
+
+def _find_price(row: Row, numbers: dict[str, Mention], document: Document) -> None:
+    """A price that is printed a little above or below its line (`brut`, `net`): the one that makes the product right."""
+    quantity, total, price = numbers.get("quantity"), numbers.get("total"), numbers.get("unit_price")
+    if quantity is None or total is None or (price is not None and _agree(quantity.amount, price.amount, total.amount)):
+        return
+    for other in document.rows[max(0, row.number - 4) : row.number + 5]:
+        if other.page != row.page or abs(other.box.center_y - row.box.center_y) > _PRICE_NEAR_MM:
+            continue
+        for cell in other.cells:
+            for mention in amounts_in(cell):
+                free = mention.box not in (quantity.box, total.box) and mention.box.x < total.box.x
+                if free and mention.marked and _agree(quantity.amount, mention.amount, total.amount):
+                    numbers["unit_price"] = mention
+                    return
+
+
 def _column_kinds(row: Row) -> int:
     return len({kind for cell in row.cells if (kind := _column_kind(cell.text))})
 
@@ -249,7 +269,7 @@ def _ends(row: Row, words: str, numbers: dict[str, Mention]) -> bool:
 
 def _is_item(numbers: dict[str, Mention], head: Head) -> bool:
     if "total" in numbers:
-        return len(numbers) >= 2 or not head.has("quantity", "unit_price")
+        return "quantity" in numbers or "unit_price" in numbers or not head.has("quantity", "unit_price")
     return "quantity" in numbers and "unit_price" in numbers
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from extraction.invoices.labels import Label
-from extraction.invoices.mentions import Mention, numbers_of
+from extraction.invoices.mentions import Mention, mention_of, numbers_of, unchecked_numbers
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.pointing import strengths
 from models.values.identifiers import siren_of_vat_id
@@ -98,6 +98,7 @@ def choose_names(
     width, height = document.page_sizes[0] if document.page_sizes else (210.0, 297.0)
     tops = {id(block.top): block for block in blocks}
     tallest = max((c.box.height for c in document.on_page(1) if c.box.y < height / 2), default=4.0)
+    everywhere = [cell.folded for cell in document.cells]
     sellers: list[Party] = []
     buyers: list[Party] = []
     for cell in document.on_page(1):
@@ -108,6 +109,7 @@ def choose_names(
         text, folded = name, fold(name)
         common = _common(cell, tops, height)
         found = _labelled(cell, labels, document)
+        common += 0.6 * (len(folded) > 5 and sum(folded in text for text in everywhere) > 1)
         buyer_word, legal = bool(_BUYER.search(folded)), bool(_LEGAL.search(folded))
         seller = common + 1.0 * legal - 1.2 * buyer_word + 0.6 * (cell.box.y < 0.12 * height)
         seller += 0.8 * (cell.box.x < width / 2) * (cell.box.y < 0.3 * height) + 0.7 * (cell.box.height >= 0.75 * tallest)
@@ -180,14 +182,23 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
 
 
 def _labelled(cell: Cell, labels: Sequence[Label], document: Document) -> dict[str, float]:
-    from extraction.invoices.mentions import mention_of
-
     useful = [label for label in labels if label.field in ("buyer_name", "seller_name")]
     if any(label.cell is cell and label.whole for label in useful):
         return {"buyer_name": -1.0, "seller_name": -1.0}
     inside = {label.field: label.strength for label in useful if label.cell is cell and label.start == 0}
     mention = mention_of(cell, 0, len(cell.tokens), cell.text)
-    return {**{name: p.strength for name, p in strengths(mention, useful, document).items()}, **inside}
+    found = {}
+    for name, pointed in strengths(mention, useful, document).items():
+        gap = cell.box.y - pointed.label.box.bottom
+        next_to = pointed.way != "below" or gap < 2.2 * cell.box.height
+        found[name] = pointed.strength * (1.0 if next_to and not _between_rows(pointed.label, cell, document) else 0.4)
+    return {**found, **inside}
+
+
+def _between_rows(label: Label, cell: Cell, document: Document) -> bool:
+    """Another cell stands between a label and the cell below it."""
+    rows = document.rows[label.cell.row + 1 : cell.row]
+    return any(c.box.x < cell.box.right and cell.box.x < c.box.right for row in rows for c in row.cells)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,10 +222,21 @@ def choose_identities(document: Document, labels: Sequence[Label]) -> Identities
     sellers, buyers = _sirets(sirets, useful, document, seller_siren)
     if not sellers:
         sellers = [(m, s * 0.5) for m, s in _sirets(sirens, useful, document, seller_siren)[0] if s > 0.5]
+    if not buyers:
+        buyers = [(m, s * 0.5) for m, s in _sirets(sirens, useful, document, seller_siren)[1] if s > 0.5]
     bank = [(m, 0.9 if m.value.startswith("FR") else 0.7) for m in ibans]
+    seen = [*ibans, *vats, *sirets, *sirens]
+    for value_type, pool in (("iban", bank), ("vat_id", vat_pool), ("siret", sellers)):
+        if not pool:
+            wrong = [m for m in unchecked_numbers(document, value_type) if not _covered(m, seen)]
+            theirs = [m for m in wrong if _near_buyer(m, useful, document)]
+            pool.extend((m, 0.35) for m in wrong if m not in theirs)
+            seen.extend(wrong)
+            if value_type == "siret" and not buyers:
+                buyers.extend((m, 0.35) for m in theirs)
     return Identities(
         {"seller_siret": sellers, "buyer_siret": buyers, "seller_vat_id": vat_pool, "seller_iban": bank},
-        (*ibans, *vats, *sirets, *sirens),
+        tuple(seen),
     )
 
 
@@ -230,15 +252,20 @@ def _seller_vats(
         found = strengths(mention, labels, document)
         own, other = found.get("seller_vat_id"), found.get("buyer_vat_id")
         score = 0.6 + 0.3 * (own.strength if own else 0.0) - (0.6 if other and (not own or other.strength >= own.strength) else 0.0)
-        score -= 0.2 * _near_buyer(mention, document)
+        score -= 0.3 * _near_buyer(mention, labels, document)
         pool.append((mention, score))
     return sorted(pool, key=lambda p: -p[1])
 
 
-def _near_buyer(mention: Mention, document: Document) -> bool:
-    """It stands within the buyer's address or just under it."""
+def _near_buyer(mention: Mention, labels: Sequence[Label], document: Document) -> bool:
+    """It stands within the buyer's address or just under it, or in the column under the buyer's label."""
+    place = mention.box
+    for label in labels:
+        if label.field == "buyer_name" and label.strength > 0.9 and label.start == 0 and label.cell.page == mention.cell.page:
+            if 0 < place.y - label.box.y < 55 and abs(label.box.x - mention.cell.box.x) < 8:
+                return True
     for cell in document.on_page(mention.cell.page):
-        if 0 <= mention.box.y - cell.box.y < 35 and abs(cell.box.x - mention.cell.box.x) < 6 and _BUYER.search(cell.folded):
+        if 0 <= place.y - cell.box.y < 35 and abs(cell.box.x - mention.cell.box.x) < 6 and _BUYER.search(cell.folded):
             return True
     return False
 
@@ -255,7 +282,7 @@ def _sirets(
         theirs = found["buyer_siret"].strength if "buyer_siret" in found else 0.0
         linked = seller_siren is not None and mention.value.startswith(seller_siren)
         footer = mention.box.y > 0.85 * height
-        near = _near_buyer(mention, document)
+        near = _near_buyer(mention, labels, document)
         seller = 0.45 * mine + (0.5 if linked else 0.0) + (0.3 if footer else 0.0) - 0.8 * theirs * (theirs > mine) - 0.3 * near
         buyer = 0.9 * theirs + 0.4 * near + 0.1 * mine - (0.8 if linked else 0.0) - (0.3 if footer else 0.0)
         if seller_siren is not None and not linked:

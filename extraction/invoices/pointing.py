@@ -30,7 +30,7 @@ def pointing_at(mention: Mention, labels: Iterable[Label], document: Document) -
     """Labels that point at a mention, strongest first."""
     found = []
     for label in labels:
-        if label.cell.page == mention.cell.page:
+        if label.cell.page == mention.cell.page and -_BELOW_REACH_MM - 8 < label.box.y - mention.box.y < 8:
             pointed = _relation(label, mention, document)
             if pointed is not None:
                 found.append(pointed)
@@ -40,9 +40,9 @@ def pointing_at(mention: Mention, labels: Iterable[Label], document: Document) -
 
 def _relation(label: Label, mention: Mention, document: Document) -> Pointed | None:
     box, place = label.box, mention.box
-    if label.cell is mention.cell or _holds(label.cell, mention.cell):
+    if label.cell.tokens[0] is mention.cell.tokens[0]:
         gap = mention.start - label.end
-        if gap >= 0 and label.cell is mention.cell:
+        if gap >= 0 and label.cell.row == mention.cell.row:
             return Pointed(label.field, label.strength * 0.97**gap, label, "after")
         return None
     middle = abs(place.center_y - box.center_y)
@@ -58,10 +58,6 @@ def _relation(label: Label, mention: Mention, document: Document) -> Pointed | N
         if aside <= 2:
             return Pointed(label.field, label.strength * (0.93 - drop / 45 - aside / 20), label, "below")
     return None
-
-
-def _holds(outer: Cell, inner: Cell) -> bool:
-    return inner.tokens[0] in outer.tokens and outer.tokens[0] is not inner.tokens[0]
 
 
 def _between(label: Label, mention: Mention, document: Document) -> int:

@@ -25,18 +25,21 @@ class Named:
     pointed: Pointed
 
 
-def choose_references(document: Document, labels: Sequence[Label], taken: Sequence[Mention]) -> dict[str, list[Named]]:
+def choose_references(
+    document: Document, labels: Sequence[Label], taken: Sequence[Mention], *, item_rows: frozenset[int] = frozenset()
+) -> dict[str, list[Named]]:
     """Possible values of every reference field, best first; a value goes to the field whose label points strongest.
 
     Args:
-        taken: numbers known by their own form (IBAN, SIRET, days ...), which are no references.
+        taken: numbers known by their own form (IBAN, SIRET, days ...), which are no references. item_rows: rows of the line items and of their heads, where none stands.
     """
     covered = {id(label.cell.tokens[i]) for label in labels for i in range(label.start, label.end)}
     covered |= {id(m.cell.tokens[i]) for m in taken for i in range(m.start, m.end)}
     pools: dict[str, list[Named]] = {name: [] for name in REFERENCE_FIELDS}
-    useful = [label for label in labels if label.field in (*REFERENCE_FIELDS, *_RIVALS)]
+    useful = [x for x in labels if x.cell.row not in item_rows]
+    useful = [label for label in useful if label.field in (*REFERENCE_FIELDS, *_RIVALS)]
     for mention in _shaped(document, covered):
-        found = strengths(mention, useful, document)
+        found = strengths(mention, useful, document) if mention.cell.row not in item_rows else {}
         for name in REFERENCE_FIELDS:
             pointed = found.get(name)
             if pointed is not None:
@@ -49,7 +52,7 @@ def choose_references(document: Document, labels: Sequence[Label], taken: Sequen
     return pools
 
 
-_RIVALS = ("issue_date", "due_date", "other_date", "buyer_siret", "seller_siret", "total_with_tax", "total_without_tax",
+_RIVALS = ("other_reference", "issue_date", "due_date", "other_date", "buyer_siret", "seller_siret", "total_with_tax", "total_without_tax",
            "buyer_name", "seller_vat_id", "seller_iban", "amount_due", "total_tax", "buyer_vat_id", "other_amount")  # fmt: skip
 
 
