@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from models.errors import CaptureError, Misconfigured
+from pipeline.logs import set_up_logs
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -269,6 +270,7 @@ def _settings() -> Settings:
 
 def main() -> None:
     """Entry point: our errors become one sentence and exit code 2 (set-up) or 1."""
+    set_up_logs()
     try:
         app()
     except Misconfigured as error:

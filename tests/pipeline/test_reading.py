@@ -1,0 +1,129 @@
+"""`depli read` without a server: real samples through real readers."""
+
+import json
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from capture.sandbox import Sandbox
+from models.definitions import DocumentType
+from models.errors import UnusableImage
+from pipeline.engines import EngineSettings, templates
+from pipeline.pool import ReadingPool
+from pipeline.reading import Read, Rejected, as_json, read_sources, sources
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+TODAY = date(2026, 11, 24)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ReadingPool]:
+    running = ReadingPool(EngineSettings(), processes=2)
+    yield running
+    running.close()
+
+
+def read(pool: ReadingPool, *paths: Path) -> list[Read | Rejected]:
+    definitions = [template.definition for template in templates(())]
+    return list(read_sources(paths, pool=pool, sandbox=Sandbox(), definitions=definitions, today=TODAY))
+
+
+def test_a_stack_with_patch_sheets_gives_its_documents_in_order(pool: ReadingPool) -> None:
+    found = read(pool, SAMPLES / "lot-patch-t.tif")
+
+    assert all(isinstance(result, Read) for result in found)
+    documents = [result.document for result in found if isinstance(result, Read)]
+    assert [document.pages for document in documents] == [(2,), (4,), (6,), (8,), (10,)]
+    assert [document.form for document in documents] == ["tcard-b", None, "tcard-a", "tcard-b", "sepa-mandate-a"]
+    assert documents[1].document_type is DocumentType.SUPPLIER_INVOICE
+
+
+def test_a_card_keeps_the_proof_of_each_value(pool: ReadingPool) -> None:
+    (result,) = read(pool, SAMPLES / "carte-t-b.pdf")
+
+    line = json.loads(json.dumps(as_json(result)))
+
+    assert (line["document_type"], line["form"], line["pages"]) == ("t_card", "tcard-b", [1])
+    index = line["fields"]["meter_index"]
+    assert index["value"] == "2847"
+    assert index["page"] == 1
+    assert len(index["box"]) == 4
+    assert line["fields"]["barcode"]["value"] == "T2680392272"
+    assert line["fields"]["signature"]["value"] is True
+
+
+def test_a_digital_invoice_is_read_from_its_data_and_checked_against_its_page(pool: ReadingPool) -> None:
+    (result,) = read(pool, SAMPLES / "facture-numerique.pdf")
+
+    assert isinstance(result, Read)
+    values = {name: value.value for name, value in result.document.fields.items()}
+    assert values["total_with_tax"] == "360.00"
+    assert values["invoice_number"] == "F-2026-118"
+    assert values["seller_iban"] == "FR1420041010050500013M02606"
+    assert len(result.document.lines) == 2
+    assert result.document.reason == "facture électronique jointe"
+
+
+def test_what_cannot_be_read_is_named_and_the_others_go_on(pool: ReadingPool, tmp_path: Path) -> None:
+    broken = tmp_path / "casse.pdf"
+    broken.write_bytes(b"%PDF-1.7 nothing more")
+
+    rejected, card = read(pool, broken, SAMPLES / "carte-t-b.pdf")
+
+    assert isinstance(rejected, Rejected)
+    assert as_json(rejected)["error"] == "no_page"
+    assert "casse.pdf" in rejected.message
+    assert isinstance(card, Read)
+
+
+def test_an_archive_is_read_file_by_file(pool: ReadingPool, tmp_path: Path) -> None:
+    archive = tmp_path / "lot.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(SAMPLES / "carte-t-b.pdf", "un/carte.pdf")
+        file.writestr("note.txt", "rien")
+
+    card, note = read(pool, archive)
+
+    assert isinstance(card, Read)
+    assert card.source.endswith("lot.zip/carte.pdf")
+    assert isinstance(note, Rejected)
+    assert note.code == "unsupported_type"
+
+
+def test_folders_are_read_in_order_without_hidden_files(tmp_path: Path) -> None:
+    for name in ("b.pdf", "a.pdf", ".hidden.pdf"):
+        (tmp_path / name).touch()
+
+    assert [path.name for path in sources([tmp_path])] == ["a.pdf", "b.pdf"]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleep() -> None:
+    time.sleep(60)
+
+
+def answer(value: int) -> int:
+    return value
+
+
+def test_a_process_that_dies_or_hangs_costs_only_its_own_page() -> None:
+    pool = ReadingPool(EngineSettings(), processes=1, page_limit_s=3)
+    try:
+        with pytest.raises(UnusableImage) as died:
+            pool.run(die)
+        with pytest.raises(UnusableImage) as hung:
+            pool.run(sleep)
+
+        assert (died.value.code, hung.value.code) == ("crashed", "timeout")
+        assert pool.run(answer, 7) == 7
+    finally:
+        pool.close()
