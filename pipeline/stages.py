@@ -451,6 +451,8 @@ def release_document(release_id: str, shop: Workshop) -> Write:
     def write(uow: UnitOfWork) -> Sequence[Job]:
         now = shop.clock.now()
         release = uow.releases.get(release_id)
+        # two destinations may take the document at the same moment: one of them must see that it was the last
+        batch = uow.batches.lock(release.batch_id)
         release.confirm(reference=receipt.reference, payload_sha256=receipt.sha256, now=now)
         uow.journal.append(
             "release_confirmed",
@@ -472,7 +474,7 @@ def release_document(release_id: str, shop: Workshop) -> Write:
                 batch_id=document.batch_id,
                 document_id=document.id,
             )
-            close_batch(uow, uow.batches.get(document.batch_id), now)
+            close_batch(uow, batch, now)
         return ()
 
     return write
