@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
@@ -23,29 +23,38 @@ class Thresholds:
 
     by_type: Mapping[str, float]
     """Key: `FieldDefinition.value_type`."""
+    by_field: Mapping[str, float] = field(default_factory=dict)
+    """By name, before `by_type`: an invoice's date is found among many and a form's date stands in its boxes, so the
+    evidence of one is none of the other."""
     default: float = NEVER
-    """For types without evidence."""
+    """Where there is no evidence."""
     fitted_on: str = ""
     """The evidence, in words."""
 
-    def of(self, value_type: str) -> float:
-        """The threshold of a value type."""
-        return self.by_type.get(value_type, self.default)
+    def of(self, name: str) -> float:
+        """The threshold of a field."""
+        if name in self.by_field:
+            return self.by_field[name]
+        return self.by_type.get(field_definition(name).value_type, self.default)
 
 
-def decide(field: FieldValue, thresholds: Thresholds) -> Decision:
+def decide(value: FieldValue, thresholds: Thresholds) -> Decision:
     """Whether a value passes unseen: its confidence reaches its type's threshold and nothing speaks against it."""
-    if field.confidence is None or field.failed_rules or BLOCKING_FLAGS.intersection(field.flags):
+    if value.confidence is None or value.failed_rules or BLOCKING_FLAGS.intersection(value.flags):
         return Decision.TO_VERIFY
-    limit = thresholds.of(field_definition(field.name).value_type)
-    return Decision.ACCEPTED if field.confidence >= limit else Decision.TO_VERIFY
+    return Decision.ACCEPTED if value.confidence >= thresholds.of(value.name) else Decision.TO_VERIFY
 
 
 @cache
 def shipped_thresholds() -> Thresholds:
     """The thresholds that come with the product."""
     data = json.loads(resources.files("extraction").joinpath("thresholds.json").read_text(encoding="utf-8"))
-    return Thresholds({str(k): float(v) for k, v in data["by_type"].items()}, float(data["default"]), data["fitted_on"])
+    return Thresholds(
+        by_type={str(k): float(v) for k, v in data["by_type"].items()},
+        by_field={str(k): float(v) for k, v in data.get("by_field", {}).items()},
+        default=float(data["default"]),
+        fitted_on=str(data["fitted_on"]),
+    )
 
 
 def upper_bound(errors: int, seen: int, *, risk: float = 0.05) -> float:
