@@ -23,10 +23,10 @@ SEPARATOR_TEXT = re.compile(
     re.IGNORECASE,
 )
 """What the barcode of a separator sheet usually says: SEP, DOC-SEP-001, SEPARATEUR, PATCHT, BATCH-77, NEWDOC, ..."""
-MOST_LINES_SAYING_SO = 14
-"""Lines of print, the barcode left out, on a sheet whose barcode says that it separates (its instructions)."""
 MOST_LINES = 3
-"""The same on a sheet that is known only by having nothing else: a title, a caption, the barcode in figures."""
+"""Lines of print on a sheet that is known only by having nothing else: a title, a caption, the barcode in figures."""
+FEW_LETTERS = 350
+"""A page with more letters (or words, where they touch) is no separator sheet, whatever its barcode says."""
 MIN_LONG_MM = 190.0
 """Separator sheets are at least A5: a card is none."""
 MIN_BARCODE_MM = {"qr": 18.0, "datamatrix": 18.0}
@@ -71,35 +71,61 @@ def find_barcodes(page: GrayImage, *, thorough: bool = False) -> tuple[Barcode, 
     return tuple(barcodes)
 
 
-def is_separator(page: GrayImage, barcodes: Sequence[Barcode], *, dpi: float) -> bool:
+def look_for_barcodes(
+    page: GrayImage, half: GrayImage, *, dpi: float, sparse: bool
+) -> tuple[tuple[Barcode, ...], bool]:
+    """The barcodes of an upright page, and whether they make it a separator sheet: see `is_separator`.
+
+    Args:
+        page: shape (height, width). half: the same, smaller or not, for looking at what is beside the codes.
+        dpi: of `page`. sparse: little is on the page, so a code that was scanned badly is worth a thorough look.
+    """
+    barcodes = find_barcodes(page)
+    if not barcodes and not sparse:
+        return (), False
+    scale = half.shape[0] / page.shape[0]
+    marks = marks_of(half, dpi=dpi * scale)
+    if not barcodes and _letters(marks) <= FEW_LETTERS:
+        barcodes = find_barcodes(page, thorough=True)
+    return barcodes, is_separator(barcodes, marks, dpi=dpi, height=page.shape[0])
+
+
+def _letters(marks: NDArray[np.uint8]) -> int:
+    """Marks of the size of letters or words."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
+    return int(((stats[1:, 2] <= 60) & (stats[1:, 3] <= 25) & (stats[1:, 4] >= 5)).sum())
+
+
+def is_separator(barcodes: Sequence[Barcode], marks: NDArray[np.uint8], *, dpi: float, height: int) -> bool:
     """Whether a page is a barcode separator sheet: it says so, or is nothing but a large barcode and its title.
 
     A card or letter that carries a barcode has a form or text around it and is no separator.
 
     Args:
-        page: upright, shape (height, width). barcodes: all that were found on it. dpi: its resolution.
+        barcodes: all of an upright page, boxes in its pixels. marks: what is on it (`blanks.marks_of`).
+        dpi, height: of the page in whose pixels the boxes are.
     """
-    if not barcodes or max(page.shape) < MIN_LONG_MM / MM_PER_INCH * dpi:
+    scale = marks.shape[0] / height
+    if not barcodes or max(marks.shape) / scale < MIN_LONG_MM / MM_PER_INCH * dpi:
         return False
     largest = max(barcodes, key=lambda barcode: barcode.box.width)
-    lines = _lines_beside(page, [barcode.box for barcode in barcodes], dpi=dpi)
+    lines = _lines_beside(marks, [barcode.box.scaled(scale) for barcode in barcodes])
     if any(SEPARATOR_TEXT.match(barcode.text) for barcode in barcodes):
-        return lines <= MOST_LINES_SAYING_SO
+        return _letters(marks) <= FEW_LETTERS
     width_mm = max(largest.box.width, largest.box.height) / dpi * MM_PER_INCH
     large = width_mm >= MIN_BARCODE_MM.get(largest.symbology, MIN_LINE_BARCODE_MM)
     return large and lines <= MOST_LINES and len({barcode.text for barcode in barcodes}) == 1
 
 
-def _lines_beside(page: GrayImage, boxes: Sequence[Box], *, dpi: float) -> int:
-    """Lines of print on a page, or pieces of lines far apart, the barcodes left out."""
-    marks = marks_of(page, dpi=dpi)
-    scale = marks.shape[0] / page.shape[0]
+def _lines_beside(marks: NDArray[np.uint8], boxes: Sequence[Box]) -> int:
+    """Lines of print on a page, or pieces of lines far apart, the barcodes left out; boxes in pixels of `marks`."""
+    left_over = marks.copy()
     for box in boxes:
         # a line code's place may be a single scan line: what is inked above and below it belongs to it
-        area = _whole_code(marks, box.scaled(scale))
+        area = _whole_code(marks, box)
         left, top = max(0, round(area.x)), max(0, round(area.y))
-        marks[top : round(area.bottom), left : round(area.right)] = 0
-    joined = cv2.morphologyEx(marks, cv2.MORPH_CLOSE, np.ones((1, 25), np.uint8))
+        left_over[top : round(area.bottom), left : round(area.right)] = 0
+    joined = cv2.morphologyEx(left_over, cv2.MORPH_CLOSE, np.ones((1, 25), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     wide, tall = stats[1:, 2], stats[1:, 3]
     lines = (wide >= 14) & (tall >= 3)

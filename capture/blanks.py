@@ -47,11 +47,6 @@ def marks_of(page: GrayImage, *, dpi: float) -> NDArray[np.uint8]:
     return marks
 
 
-def ink_share(page: GrayImage, *, dpi: float) -> float:
-    """Share of the page that is ink, specks and rim left out."""
-    return float(marks_of(page, dpi=dpi).mean())
-
-
 def is_blank(page: GrayImage, *, dpi: float) -> bool:
     """Whether nothing is written on a side.
 
@@ -61,7 +56,11 @@ def is_blank(page: GrayImage, *, dpi: float) -> bool:
     Args:
         page: shape (height, width), uint8. dpi: its resolution.
     """
-    marks = marks_of(page, dpi=dpi)
+    return nothing_written(marks_of(page, dpi=dpi))
+
+
+def nothing_written(marks: NDArray[np.uint8]) -> bool:
+    """The same from the page's marks (`marks_of`)."""
     _, found, stats, centres = cv2.connectedComponentsWithStats(marks, connectivity=8)
     labels = found.astype(np.int32)
     long_side = stats[:, 2:4].max(axis=1)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.barcodes import find_barcodes, is_separator
-from capture.blanks import ink_of, ink_share, is_blank
+from capture.barcodes import look_for_barcodes
+from capture.blanks import ink_of, marks_of, nothing_written
 from capture.borders import find_paper
 from capture.orientation import turned, upright_turn
 from capture.patch_codes import find_patch
@@ -17,6 +17,10 @@ from models.geometry import MM_PER_INCH
 from models.image import FloatArray, GrayImage
 from models.reading import Barcode, Quality, Separator
 
+STRIPS = 24
+"""Quality is measured on so many strips of the page, half of it in all."""
+SPARSE = 0.06
+"""A page with less ink than that may be a separator sheet whose barcode was scanned badly."""
 SKEW_DPI = 100
 SKEW_LIMIT_DEG = 8.0
 MIN_TURN_DEG = 0.05
@@ -49,25 +53,32 @@ def clean(image: GrayImage, *, dpi: float) -> CleanedPage:
     """
     paper = find_paper(image, dpi=dpi)
     page, corners = _cut(paper.image, paper.corners, margin=round(2 / MM_PER_INCH * dpi))
-    patch = find_patch(page, dpi=dpi)
+    half, half_dpi = _halved(page, dpi)
+    patch = find_patch(half, dpi=half_dpi)
     if patch is not None:
         return CleanedPage(page, dpi, 0, 0.0, False, measure_quality(page, dpi=dpi), patch, ())
-    if is_blank(page, dpi=dpi):
+    marks = marks_of(half, dpi=half_dpi)
+    if nothing_written(marks):
         return CleanedPage(page, dpi, 0, 0.0, True, measure_quality(page, dpi=dpi), None, ())
-    skew = find_skew(page, dpi=dpi)
+    skew = find_skew(half, dpi=half_dpi)
     level, corners = _levelled(page, skew, corners)
     level, _ = _cut(level, corners, margin=0)
     turn, _ = upright_turn(level)
     upright = turned(level, turn)
-    barcodes = find_barcodes(upright) or _on_sparse_pages(upright, dpi=dpi)
-    separator = Separator.BARCODE if is_separator(upright, barcodes, dpi=dpi) else None
-    quality = measure_quality(upright, dpi=dpi, skew_left_deg=find_skew(upright, dpi=dpi, limit_deg=1.0))
+    half, half_dpi = _halved(upright, dpi)
+    barcodes, separates = look_for_barcodes(upright, half, dpi=dpi, sparse=float(marks.mean()) < SPARSE)
+    separator = Separator.BARCODE if separates else None
+    quality = measure_quality(upright, dpi=dpi, skew_left_deg=find_skew(half, dpi=half_dpi, limit_deg=1.0))
     return CleanedPage(upright, dpi, turn, skew, False, quality, separator, barcodes)
 
 
-def _on_sparse_pages(page: GrayImage, *, dpi: float) -> tuple[Barcode, ...]:
-    """A second, thorough look for barcodes where the page has little else: a separator sheet that was scanned badly."""
-    return find_barcodes(page, thorough=True) if 0.002 < ink_share(page, dpi=dpi) < 0.06 else ()
+def _halved(page: GrayImage, dpi: float) -> tuple[GrayImage, float]:
+    """The page at half its resolution, for what does not need more; at its own when that is low."""
+    if dpi < 180:
+        return page, dpi
+    height, width = page.shape[0] // 2, page.shape[1] // 2
+    half = cv2.resize(page, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return half, dpi * height / page.shape[0]
 
 
 def _cut(page: GrayImage, corners: FloatArray | None, *, margin: int) -> tuple[GrayImage, FloatArray | None]:
@@ -132,23 +143,32 @@ def _sharpest(y: NDArray[np.float32], x: NDArray[np.float32], limit_deg: float) 
 
 def measure_quality(page: GrayImage, *, dpi: float, skew_left_deg: float = 0.0) -> Quality:
     """How fit a page is to be read, and whether it should be scanned again, with the reason in French."""
-    work = page if dpi <= 220 else cv2.resize(page, None, fx=200 / dpi, fy=200 / dpi, interpolation=cv2.INTER_AREA)
-    step = max(1, work.shape[0] // 1200)
-    sample = work[:: max(1, step // 2), :].astype(np.int16)
-    paper = float(np.percentile(sample, 85))
-    inked = sample[sample < paper - 40]
-    ink = float(np.percentile(inked, 20)) if inked.size > 200 else paper
+    rows = max(1, page.shape[0] // (2 * STRIPS))
+    strips = [page[top : top + rows] for top in range(rows // 2, page.shape[0] - rows + 1, 2 * rows)]
+    sample = np.concatenate(strips)
+    if dpi > 220:
+        sample = cv2.resize(sample, None, fx=200 / dpi, fy=200 / dpi, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    grays = np.bincount(sample.ravel(), minlength=256)
+    paper = _percentile(grays, 85)
+    inked = grays[: max(0, int(paper) - 40)]
+    ink = _percentile(inked, 20) if inked.sum() > 200 else paper
     contrast = max(0.0, min(1.0, (paper - ink) / 255))
-    slope = np.abs(np.diff(sample, axis=1))
-    steep = float(np.percentile(slope[slope > 20], 90)) if int((slope > 20).sum()) > 200 else 0.0
+    slopes = np.bincount(cv2.absdiff(sample[:, 1:], sample[:, :-1]).ravel(), minlength=256)
+    slopes[:21] = 0
+    steep = _percentile(slopes, 90) if slopes.sum() > 200 else 0.0
     sharpness = max(0.0, min(1.0, steep / max(60.0, paper - ink)))
     reasons = []
     if dpi < 140:
         reasons.append(f"résolution trop faible ({dpi:.0f} ppp)")
-    if inked.size > 200 and contrast < 0.2:
+    if inked.sum() > 200 and contrast < 0.2:
         reasons.append("trop pâle")
-    if inked.size > 200 and sharpness < 0.12:
+    if inked.sum() > 200 and sharpness < 0.12:
         reasons.append("flou")
     if abs(skew_left_deg) > 0.8:
         reasons.append("de travers")
     return Quality(dpi, sharpness, contrast, skew_left_deg, bool(reasons), ", ".join(reasons))
+
+
+def _percentile(histogram: NDArray[np.int64], percent: float) -> float:
+    """The gray level below which so many percent of the counted pixels lie."""
+    return float(np.searchsorted(np.cumsum(histogram), histogram.sum() * percent / 100))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,6 +24,8 @@ MIN_LENGTH_MM = 25.0
 SCAN_STEP_MM = 2.0
 NARROW_MM = (1.0, 5.0)
 WIDE_RATIO = (1.6, 3.6)
+QUIET = 4.0
+"""Clear space around the bars, in bars of medium thickness; a barcode's next bar is always nearer."""
 
 
 def find_patch(page: GrayImage, *, dpi: float) -> Separator | None:
@@ -39,6 +42,9 @@ def find_patch(page: GrayImage, *, dpi: float) -> Separator | None:
     if not 0.01 < dark.mean() < 0.6:
         return None
     for image in (dark, np.ascontiguousarray(dark.T)):
+        # most pages have nothing as long and thick as a bar
+        if not cv2.erode(image, np.ones((3, 50), np.uint8)).any():
+            continue
         found = _along_columns(image)
         if found is not None:
             return found
@@ -48,44 +54,63 @@ def find_patch(page: GrayImage, *, dpi: float) -> Separator | None:
 def _along_columns(dark: NDArray[np.uint8]) -> Separator | None:
     step = max(1, round(SCAN_STEP_MM * WORK_DPI / 25.4))
     needed = round(MIN_LENGTH_MM / SCAN_STEP_MM)
-    seen: list[tuple[str, float] | None] = [_pattern(dark[:, x]) for x in range(step // 2, dark.shape[1], step)]
+    seen = [_pattern(dark[:, x]) for x in range(step // 2, dark.shape[1], step)]
     slope = 0.12 * step  # bars may climb that much from one scan line to the next
-    best = 0
-    which = ""
-    run = 0
+    best, which = 0, ""
+    run = alone = 0
     for before, now in itertools.pairwise([None, *seen]):
-        follows = (
-            before is not None and now is not None and before[0] == now[0] and abs(before[1] - now[1]) <= slope + 2
-        )
-        run = (run + 1 if follows else 1) if now is not None else 0
-        if now is not None and run > best:
-            best, which = run, now[0]
+        if now is None:
+            run = alone = 0
+            continue
+        follows = before is not None and before.bars == now.bars and abs(before.start - now.start) <= slope + 2
+        run = run + 1 if follows else 1
+        alone = (alone if follows else 0) + now.alone
+        if run > best and alone > 0.5 * run:
+            best, which = run, now.bars
     return PATTERNS.get(which) if best >= needed else None
 
 
-def _pattern(line: NDArray[np.uint8]) -> tuple[str, float] | None:
-    """Four bars on one scan line: their pattern and where they begin."""
-    edges = np.flatnonzero(np.diff(line, prepend=0, append=0))
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """Four bars on one scan line."""
+
+    bars: str
+    start: float
+    alone: bool
+    """Nothing else is near: a letter may be on some scan lines, the other bars of a barcode are on all."""
+
+
+def _pattern(line: NDArray[np.uint8]) -> _Bars | None:
+    """The four bars on one scan line, those that stand alone first."""
+    edges = np.flatnonzero(np.diff(line, prepend=0, append=0)).tolist()
     starts, ends = edges[::2], edges[1::2]
-    thick = ends - starts
-    per_mm = WORK_DPI / 25.4
+    crowded: _Bars | None = None
     for first in range(len(starts) - 3):
-        bars = thick[first : first + 4].astype(float)
-        gaps = (starts[first + 1 : first + 4] - ends[first : first + 3]).astype(float)
-        narrow, wide = np.sort(bars)[:2].mean(), np.sort(bars)[2:].mean()
-        if not NARROW_MM[0] * per_mm <= narrow <= NARROW_MM[1] * per_mm:
+        bars = _four_bars(starts[first : first + 4], ends[first : first + 4])
+        if bars is None:
             continue
-        if not WIDE_RATIO[0] <= wide / narrow <= WIDE_RATIO[1]:
-            continue
-        if gaps.max() > 2.2 * narrow or gaps.min() < 0.4 * narrow:
-            continue
-        clear = 2.5 * narrow  # the bars of a barcode go on, those of a patch code stand alone
-        if first > 0 and starts[first] - ends[first - 1] < clear:
-            continue
-        if first + 4 < len(starts) and starts[first + 4] - ends[first + 3] < clear:
-            continue
-        middle = (narrow + wide) / 2
-        pattern = "".join("W" if bar > middle else "N" for bar in bars)
-        if pattern.count("W") == 2:
-            return pattern, float(starts[first])
-    return None
+        clear = QUIET * (ends[first + 3] - starts[first]) / len(bars) / 2
+        alone = (first == 0 or starts[first] - ends[first - 1] >= clear) and (
+            first + 4 == len(starts) or starts[first + 4] - ends[first + 3] >= clear
+        )
+        if alone:
+            return _Bars(bars, float(starts[first]), True)
+        crowded = crowded or _Bars(bars, float(starts[first]), False)
+    return crowded
+
+
+def _four_bars(starts: list[int], ends: list[int]) -> str | None:
+    """The pattern of two narrow and two wide bars with narrow gaps; `None` when they are not that."""
+    thick = [end - start for start, end in zip(starts, ends, strict=True)]
+    order = sorted(thick)
+    narrow, wide = (order[0] + order[1]) / 2, (order[2] + order[3]) / 2
+    per_mm = WORK_DPI / 25.4
+    if not NARROW_MM[0] * per_mm <= narrow <= NARROW_MM[1] * per_mm:
+        return None
+    if not WIDE_RATIO[0] <= wide / narrow <= WIDE_RATIO[1]:
+        return None
+    gaps = [after - before for before, after in zip(ends[:-1], starts[1:], strict=True)]
+    if max(gaps) > 2.2 * narrow or min(gaps) < 0.4 * narrow:
+        return None
+    pattern = "".join("W" if bar > (narrow + wide) / 2 else "N" for bar in thick)
+    return pattern if pattern.count("W") == 2 else None
