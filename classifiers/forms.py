@@ -292,14 +292,17 @@ def _tried(page: _PreparedPage, matrix: Matrix, work: GrayImage) -> _Trial | Non
         width, height = _PATCH
         centers = np.array([(x + width / 2, y + height / 2) for x, y, _ in page.patches])
         seen_at = _projected(centers + found, matrix)
-        better, inside = cv2.findHomography(centers[same], seen_at[same], cv2.RANSAC, 3.0)
-        if better is None or inside.sum() < 6:
+        found_again, inside = cv2.findHomography(centers[same], seen_at[same], cv2.RANSAC, 3.0)
+        if found_again is None or inside.sum() < 6:
+            break
+        better = np.asarray(found_again, np.float64)
+        if not _is_paper(better):
             break
         left = np.linalg.norm(_projected(centers[same], better) - seen_at[same], axis=1)
         error = float(np.median(left)) + 0.3
         if again == _ROUNDS - 1 or (again and likeness > _SURELY):
             break
-        matrix = np.asarray(better, np.float64)
+        matrix = better
     return _Trial(page, matrix, likeness, frames, visible, min(error, 10.0))
 
 
