@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from capture.sandbox import RasterPage
+from models.errors import CaptureError, UnusableImage
 from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage
 from models.reading import FieldValue, PageReading
@@ -74,6 +75,11 @@ def read_only(raster: RasterPage) -> PageReading:
     """As `read_scan`, for `depli read`: nothing is kept but the reading; the raster file is removed."""
     try:
         return read_page(raster, engines()).reading
+    except CaptureError:
+        raise
+    except Exception as error:
+        # one page that trips a reader must not end a run over thousands
+        raise UnusableImage(f"page {raster.number}: {type(error).__name__} while reading", code="crashed") from error
     finally:
         Path(raster.file).unlink(missing_ok=True)
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import select
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from models.errors import UnusableImage
+from models.errors import Unavailable, UnusableImage
 from pipeline.engines import EngineSettings, load_for_process
+from pipeline.jobs import is_dead, process_name
 
 Result = TypeVar("Result")
 
@@ -19,18 +26,48 @@ PAGE_LIMIT_S = 120.0
 """A page that takes longer is given up: the process that reads it is killed."""
 
 
+def start_process(owner: str, engine_settings: EngineSettings) -> None:
+    """Initialise a reading process that ends when its owner ends, however that ends.
+
+    Args:
+        owner: `pipeline.jobs.process_name()` of the process that holds the pool.
+    """
+    threading.Thread(target=_end_with, args=(owner,), name="owner", daemon=True).start()
+    load_for_process(engine_settings)
+
+
+def _end_with(owner: str) -> None:
+    # the parent is the fork server, and the readers themselves keep that alive: the owner must be watched
+    try:
+        handle = os.pidfd_open(int(owner.split("/")[-2]))
+        if not is_dead(owner):
+            select.select([handle], [], [])
+    except ProcessLookupError:
+        pass
+    except (AttributeError, OSError):
+        while not is_dead(owner):
+            time.sleep(1.0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class ReadingPool:
     """Runs page-level functions in child processes. Functions and arguments are picklable; a function asks
     `pipeline.engines.engines()` for the readers of its own process."""
 
     def __init__(self, engine_settings: EngineSettings, *, processes: int, page_limit_s: float = PAGE_LIMIT_S) -> None:
+        self._engine_settings = engine_settings
         self._page_limit_s = page_limit_s
         self._processes = processes
-        self._pool = ProcessPool(
-            max_workers=processes,
+        self._closed = False
+        self._changing = threading.Lock()
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self._processes,
             max_tasks=2000,
-            initializer=load_for_process,
-            initargs=(engine_settings,),
+            initializer=start_process,
+            initargs=(process_name(), self._engine_settings),
             context=multiprocessing.get_context("forkserver"),
         )
 
@@ -71,16 +108,29 @@ class ReadingPool:
                 yield error
 
     def _schedule(self, function: Callable[..., Result], args: tuple[Any, ...]) -> Future[Result]:
-        future: Future[Result] = self._pool.schedule(function, args=args, timeout=self._page_limit_s)
+        with self._changing:
+            try:
+                future: Future[Result] = self._pool.schedule(function, args=args, timeout=self._page_limit_s)
+            except RuntimeError as error:
+                if not self._closed:
+                    # a pool that broke stays broken: the next call has a fresh one
+                    self._stop()
+                    self._pool = self._new_pool()
+                raise Unavailable("The reading processes do not run: see their own lines in the log.") from error
         return future
 
-    @staticmethod
-    def _outcome(future: Future[Result]) -> Result:
+    def _outcome(self, future: Future[Result]) -> Result:
         try:
             return future.result()
-        except (FutureTimeout, CancelledError) as error:
+        except (CancelledError, BrokenProcessPool) as error:
+            raise Unavailable("The reading processes ended: the page is read again later.") from error
+        except FutureTimeout as error:
             raise UnusableImage("The page took too long to read. Scan it again, or key it.", code="timeout") from error
+        except UnusableImage:
+            raise
         except ProcessExpired as error:
+            if self._closed:
+                raise Unavailable("The reading processes were stopped: the page is read again later.") from error
             raise UnusableImage(
                 f"The reading process died on this page (exit {error.exitcode}). Scan it again, or key it.",
                 code="crashed",
@@ -88,5 +138,10 @@ class ReadingPool:
 
     def close(self) -> None:
         """Stop the processes at once; what they were at is read again later."""
+        self._closed = True
+        with self._changing:
+            self._stop()
+
+    def _stop(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join(timeout=10)
