@@ -18,7 +18,7 @@ WORDING: Mapping[str, Mapping[float, str]] = {
         "|facture no|réf. facture|référence facture|référence de la facture|réf. de facture|nos réf. facture|avoir n°|n° avoir"
         "|n° d'avoir|numéro d'avoir|note de crédit n°|facture d'avoir n°|n° de l'avoir|avoir numéro|n° note de crédit"
         "|facture réf|facture référence|invoice number|invoice no|invoice n°|invoice #|invoice num|rechnungsnummer"
-        "|rechnungs-nr|rechnung nr|rechnungsnr|rechnung-nr|belegnummer|rechnungs nr|credit note no|credit note number"
+        "|rechnungs-nr|rechnung nr|rechnungsnr|rechnung-nr|belegnummer|rechnungs nr|handelsrechnung nr|rechnungskorrektur nr|facture no.|credit note no|credit note number"
         "|gutschriftsnummer|gutschrift nr|factuurnummer|número de factura|factura n°|facture d'acompte n°|facture de situation n°"
         "|référence de facture|n° fact|fact. n°|facture nr|rechnung n°|num. facture|facture / n°|facture de vente n°",
         0.8: "numéro de pièce|n° pièce|n° de pièce|n° document|numéro de document|numéro du document|document n°|pièce n°|beleg-nr"
@@ -32,7 +32,7 @@ WORDING: Mapping[str, Mapping[float, str]] = {
         "|invoice date|date of issue|issue date|rechnungsdatum|belegdatum|ausstellungsdatum|date of invoice|factuurdatum|fecha"
         "|date d'avoir|date pièce|date de pièce|date du document|date document|datée du|fait le|facture établie le|en date du"
         "|date d'établissement de la facture|bill date|gutschriftsdatum",
-        0.7: "date|datum|du|le|dated",
+        0.7: "date|datum|du|le|dated|vom",
     },
     "due_date": {
         1.0: "date d'échéance|échéance|payable au plus tard le|à régler avant le|date limite de paiement|payable avant le"
@@ -117,7 +117,7 @@ WORDING: Mapping[str, Mapping[float, str]] = {
     },
     "buyer_name": {
         1.0: "facturé à|destinataire|client|adresse de facturation|adressé à|facturer à|acheteur|bill to|invoice to|sold to"
-        "|nom du client|facturation|adresse facturation|à l'attention de|débiteur|rechnung an|rechnungsempfänger|kunde|customer"
+        "|nom du client|facturation|adresse facturation|à l'attention de|débiteur|käufer/leistungsempfänger|leistungsempfänger|rechnung an|rechnungsempfänger|kunde|customer"
         "|client facturé|destinataire de la facture|billed to|doit|pour le compte de|maître d'ouvrage|vendu à|adresse du client"
         "|collectivité|payeur|facture à|rechnungsadresse|billing address|buyer|käufer|adresse client|coordonnées client",
         0.7: "attn|livré à|adresse de livraison|ship to|lieu de livraison",
@@ -130,24 +130,24 @@ WORDING: Mapping[str, Mapping[float, str]] = {
         1.0: "total ht|total hors taxes|montant ht|total h.t.|total général ht|montant total ht|total net ht|montant hors taxes"
         "|net ht|base ht|total hors taxe|total hors tva|total ht net|sous-total ht|total en euros ht|total h.t. net|montant net ht"
         "|montant total hors taxes|prix total ht|total des prestations ht|total facture ht|total net hors taxes|montant htva"
-        "|subtotal|sub total|net total|total net|nettobetrag|gesamt netto|summe netto|netto|total excl. vat|total excl tax"
+        "|subtotal|sub total|net total|total net|nettobetrag|gesamt netto|rechnungssumme ohne ust|rechnungssumme ohne mwst|gesamtbetrag ohne ust|summe ohne ust|summe netto|netto|total excl. vat|total excl tax"
         "|total amount without vat|net amount|total before tax|zwischensumme|gesamtbetrag netto|nettosumme|rechnungsbetrag netto"
         "|total without tax|tax basis|total excluding vat|total ht en €|total marchandises ht|ht|total ht (eur)|total htva"
         "|total net excl. vat|steuerbasisbetrag|total eur ht|ht net|montant ht total|base imponible|total ht euros|total h.t. eur"
         "|montant total h.t.|cumul ht|somme ht|hors taxes|total hors-taxes|total euro ht",
-        0.6: "sous-total|sous total|base|total des lignes|total lignes|montant brut|total brut|summe",
+        0.6: "positionssumme|summe der positionen|sous-total|sous total|base|total des lignes|total lignes|montant brut|total brut|summe",
     },
     "total_tax": {
         1.0: "total tva|montant tva|tva totale|total de la tva|montant total tva|total des taxes|total taxes|montant de la tva"
         "|montant de tva|dont tva|tva|total vat|vat amount|total tax|mwst|umsatzsteuer|steuerbetrag|vat total|t.v.a.|tax amount"
-        "|total t.v.a.|montant total de la tva|mehrwertsteuer|tax|sales tax|mwst-betrag|vat|ust|gesamtsteuer|taxe|btw|iva|gst"
+        "|total t.v.a.|montant total de la tva|mehrwertsteuer|tax|sales tax|mwst-betrag|vat|ust|gesamtsteuer|steuerbetrag in eur|taxe|btw|iva|gst"
         "|summe mwst|steuergesamtbetrag|taxes|total tva (eur)|tva à payer|tva sur les débits|cumul tva|somme tva|steuer",
     },
     "total_with_tax": {
         1.0: "total ttc|montant ttc|total toutes taxes comprises|net ttc|total t.t.c.|montant total ttc|total général ttc|ttc"
         "|total facture|montant total|total général|total de la facture|montant de la facture|montant facture|total facture ttc"
         "|grand total|total incl. vat|gesamtbetrag|bruttobetrag|rechnungsbetrag|summe brutto|total with tax|total including vat"
-        "|invoice total|gesamt brutto|brutto|endbetrag|gesamtsumme|total amount|bruttosumme|total en euros ttc|toutes taxes comprises"
+        "|invoice total|gesamt brutto|brutto|endbetrag|gesamtsumme|total amount|bruttosumme|rechnungssumme mit ust|gesamtbetrag mit ust|total en euros ttc|toutes taxes comprises"
         "|montant toutes taxes comprises|total incl tax|total net ttc|total gross|total à payer ttc|total ttc (eur)|total ttc en €"
         "|totaal|importe total|total ttc euros|montant total t.t.c.|montant ttc total|total eur ttc|somme ttc|total avoir"
         "|total de l'avoir|montant de l'avoir|montant avoir|total euro ttc|total facture eur",

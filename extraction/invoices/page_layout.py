@@ -16,6 +16,8 @@ _SAME_ROW = 0.5
 """Two words share a row when their middles are nearer than this share of the smaller height."""
 _CELL_GAP = 0.8
 """A gap wider than this share of the text's height parts two cells; a blank is about a quarter of it."""
+_CELL_GAP_LETTERS = 1.35
+"""... and than this many letters: in a typewriter's font a blank is as wide as a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,9 @@ def _row(tokens: list[Token], *, page: int, number: int) -> Row:
     for token in tokens[1:]:
         last = parts[-1][-1]
         height = min(median(t.box.height for t in parts[-1]), max(token.box.height, 2.0))
-        if token.box.x - last.box.right > _CELL_GAP * max(height, 2.0) and token.text != ":":
+        letter = max(t.box.width / len(t.text) for t in (last, token))
+        gap = max(_CELL_GAP * max(height, 2.0), min(_CELL_GAP_LETTERS * letter, 1.5 * height))
+        if token.box.x - last.box.right > gap and token.text != ":":
             parts.append([token])
         else:
             parts[-1].append(token)

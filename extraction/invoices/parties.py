@@ -30,7 +30,7 @@ _STREET = re.compile(
 _NOT_NAME = re.compile(
     r"\b(?:tel|telephone|fax|email|mail|siret|siren|tva|iban|bic|facture|date|page|capital|rcs|ape|naf|www|http|echeance"
     r"|total|montant|designation|quantite|commande|reference|ref|numero|invoice|rechnung|service|marche|conditions|madame"
-    r"|veuillez|client|avoir|duplicata|original|telefon|seite|code|attention|objet|no)\b|@|\.fr\b|\.com\b"
+    r"|veuillez|avoir|duplicata|original|telefon|seite|code|attention|objet|no)\b|@|\.fr\b|\.com\b"
 )
 
 
@@ -172,7 +172,7 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
                 text = " ".join(t.text for t in cell.tokens[label.end :]).lstrip(": ")
     folded = fold(text)
     letters = sum(c.isalpha() for c in text)
-    if letters < 3 or letters < 0.6 * len(text.replace(" ", "")) or len(text) > 70:
+    if re.search(r"@|www\.|https?:|\.(?:fr|com|eu|de)\b", text) or letters < 3 or letters < 0.6 * len(text.replace(" ", "")) or len(text) > 70:
         return None
     if _POSTAL.search(text) or _STREET.search(folded) or (_NOT_NAME.search(folded) and not _BUYER.search(folded)):
         return None
@@ -190,7 +190,7 @@ def _labelled(cell: Cell, labels: Sequence[Label], document: Document) -> dict[s
     found = {}
     for name, pointed in strengths(mention, useful, document).items():
         gap = cell.box.y - pointed.label.box.bottom
-        next_to = pointed.way != "below" or gap < 2.2 * cell.box.height
+        next_to = pointed.way != "below" or gap < 8
         found[name] = pointed.strength * (1.0 if next_to and not _between_rows(pointed.label, cell, document) else 0.4)
     return {**found, **inside}
 
@@ -227,10 +227,11 @@ def choose_identities(document: Document, labels: Sequence[Label]) -> Identities
     bank = [(m, 0.9 if m.value.startswith("FR") else 0.7) for m in ibans]
     seen = [*ibans, *vats, *sirets, *sirens]
     for value_type, pool in (("iban", bank), ("vat_id", vat_pool), ("siret", sellers)):
-        if not pool:
+        if not pool or (value_type == "siret" and not buyers):
             wrong = [m for m in unchecked_numbers(document, value_type) if not _covered(m, seen)]
             theirs = [m for m in wrong if _near_buyer(m, useful, document)]
-            pool.extend((m, 0.35) for m in wrong if m not in theirs)
+            if not pool:
+                pool.extend((m, 0.35) for m in wrong if m not in theirs)
             seen.extend(wrong)
             if value_type == "siret" and not buyers:
                 buyers.extend((m, 0.35) for m in theirs)
