@@ -3,8 +3,8 @@
 
     python tools/make_samples.py MAILBAG samples/
 
-A stack with Patch T sheets (black and white TIFF), a duplex stack with barcode sheets (PDF), single documents, and a born-digital
-invoice with its Factur-X data.
+A stack with Patch T sheets (black and white TIFF), a duplex stack with barcode sheets (PDF), single documents, and a
+born-digital invoice with its Factur-X data.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def patch_stack(docs: Path, target: Path) -> None:
         pages.append(patch)
         for page in pictures(docs / name):
             factor = 200 / float(page.info["dpi"][0])
-            pages.append(page.resize((round(page.width * factor), round(page.height * factor))) if factor != 1 else page)
+            pages.append(
+                page.resize((round(page.width * factor), round(page.height * factor))) if factor != 1 else page
+            )
     black = [page.point(lambda v: 255 if v > 140 else 0).convert("1") for page in pages]
     black[0].save(target, save_all=True, append_images=black[1:], compression="group4", dpi=(200, 200))
 
@@ -109,7 +111,11 @@ def digital_invoice(target: Path) -> None:
     for y, row in ((203, ("Compteur DN15", "4", "45,00", "180,00")), (197, ("Pose et essai", "2", "60,00", "120,00"))):
         for x, text in zip((20, 110, 130, 160), row, strict=True):
             page.drawString(x * mm, y * mm, text)
-    for y, (label, amount) in ((180, ("Total HT", "300,00 €")), (174, ("TVA 20 %", "60,00 €")), (168, ("Total TTC", "360,00 €"))):
+    for y, (label, amount) in (
+        (180, ("Total HT", "300,00 €")),
+        (174, ("TVA 20 %", "60,00 €")),
+        (168, ("Total TTC", "360,00 €")),
+    ):
         page.drawString(130 * mm, y * mm, label)
         page.drawRightString(190 * mm, y * mm, amount)
     page.drawString(20 * mm, 150 * mm, "IBAN FR14 2004 1010 0505 0001 3M02 606")
