@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.definitions import DocumentType
+from models.geometry import MM_PER_INCH
 from models.reading import PageReading
+
+MOST_WORDS_ON_A_SHEET = 80
+"""A separator sheet carries at most its instructions."""
+MOST_WORDS_IN_A_TITLE = 25
+MOST_WORDS_ON_A_BACK = 3
+CARD_MM = 225.0
+"""Long side of the largest reply card."""
+_SAYS_SO = re.compile(
+    r"\bsepar(?:ateur|atrice|ator|ation de (?:document|pli|lot))|\bintercalaire\b|\btrennblatt\b"
+    r"|\bpatch ?(?:code|t\b|[1-6]\b)"
+    r"|\bfeuill?e de (?:separation|tri)\b|\bnouveau (?:document|pli|lot)\b|\b(?:new document|document separator)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +47,34 @@ class Separation:
 def separate(readings: Sequence[PageReading], *, form_pages: dict[str, int] | None = None) -> Separation:
     """Divide a stack into documents.
 
-    A separator sheet always begins a document, and where a stack has any, between two of them only forms and strong
-    signs in the text divide further. Blank sides and the backs of separators are set aside.
+    A separator sheet always begins a document; where sheets stand between documents, only forms and a clearly
+    forgotten sheet divide further. Elsewhere forms and the text of the pages decide. Blank sides and backs of sheets
+    are set aside.
 
     Args:
         readings: the pages in the order of the stack.
         form_pages: number of pages of each known form; a form that is complete takes no more pages.
     """
+    sheets = _separator_sheets(readings)
+    backs = _backs_of(sheets, readings)
+    stack = _Stack(
+        form_pages=form_pages or {},
+        cautious=_divided_by_sheets(sheets, backs, readings),
+        cards_have_backs=_cards_have_backs(readings),
+    )
     documents: list[list[int]] = []
     reasons: list[str] = []
-    separators: list[int] = []
     blanks: list[int] = []
     pending = "first-page"
-    with_separators = any(reading.separator is not None for reading in readings)
     for number, reading in enumerate(readings, start=1):
-        if reading.separator is not None:
-            separators.append(number)
-            pending = reading.separator.value
+        if number in sheets:
+            pending = reading.separator.value if reading.separator is not None else "separator-sheet"
             continue
-        if reading.blank:
+        if reading.blank or number in backs:
             blanks.append(number)
             continue
         own = [readings[page - 1] for page in documents[-1]] if documents and not pending else []
-        reason = pending or boundary(own, reading, form_pages or {}, cautious=with_separators)
+        reason = pending or boundary(own, reading, stack)
         if reason is None:
             documents[-1].append(number)
         else:
@@ -61,18 +82,106 @@ def separate(readings: Sequence[PageReading], *, form_pages: dict[str, int] | No
             reasons.append(reason)
         pending = ""
     found = tuple(SeparatedDocument(tuple(pages), reason) for pages, reason in zip(documents, reasons, strict=True))
-    return Separation(found, tuple(separators), tuple(blanks))
+    return Separation(found, tuple(sorted(sheets)), tuple(blanks))
 
 
-def boundary(
-    document: Sequence[PageReading], page: PageReading, form_pages: dict[str, int], *, cautious: bool
-) -> str | None:
-    """Why `page` begins a new document after `document`, `None` when it goes on with it.
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """What is known of the whole stack."""
 
-    Args:
-        document: the pages so far, at least one.
-        cautious: separator sheets already divide the stack; only strong signs count.
-    """
+    form_pages: Mapping[str, int]
+    cautious: bool
+    """Separator sheets divide it: only what leaves no doubt divides further."""
+    cards_have_backs: bool
+    """Each card is followed by its printed back."""
+
+
+def _words(reading: PageReading) -> list[str]:
+    return [] if reading.text is None else reading.text.text.split()
+
+
+def _separator_sheets(readings: Sequence[PageReading]) -> set[int]:
+    """Numbers of the separator sheets: those known by their codes, and, where codes are of a kind we do not read or
+    say nothing, sheets that call themselves so, or nearly empty ones whose barcode comes again and again."""
+    sheets = {number for number, reading in enumerate(readings, start=1) if reading.separator is not None}
+    sparse = {
+        number: reading
+        for number, reading in enumerate(readings, start=1)
+        if number not in sheets and reading.form is None and 0 < len(_words(reading)) <= MOST_WORDS_ON_A_SHEET
+    }
+    again = {barcode.text for number in sheets for barcode in readings[number - 1].barcodes}
+    places: dict[str, list[int]] = {}
+    for number, reading in sparse.items():
+        for text in {barcode.text for barcode in reading.barcodes}:
+            places.setdefault(text, []).append(number)
+    for text, numbers in places.items():
+        # the pages of one letter follow one another; sheets have a document between them
+        between = [_content(readings[one : other - 1]) for one, other in itertools.pairwise(numbers)]
+        if between and all(between):
+            again.add(text)
+    for number, reading in sparse.items():
+        says_so = _SAYS_SO.search(_folded(" ".join(_words(reading)[:MOST_WORDS_IN_A_TITLE])))
+        if says_so or any(barcode.text in again for barcode in reading.barcodes):
+            sheets.add(number)
+    return sheets
+
+
+def _content(readings: Sequence[PageReading]) -> int:
+    return sum(not reading.blank for reading in readings)
+
+
+def _folded(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+
+
+def _backs_of(sheets: set[int], readings: Sequence[PageReading]) -> set[int]:
+    """Backs of separator sheets that are not quite blank: a scribble on a sheet that is used again and again."""
+    empty_backs = [number for number in sheets if number < len(readings) and readings[number].blank]
+    if 2 * len(empty_backs) < len(sheets):
+        return set()
+    return {
+        number + 1
+        for number in sheets
+        if number < len(readings)
+        and number + 1 not in sheets
+        and readings[number].form is None
+        and not readings[number].barcodes
+        and len(_words(readings[number])) <= MOST_WORDS_ON_A_BACK
+    }
+
+
+def _divided_by_sheets(sheets: set[int], backs: set[int], readings: Sequence[PageReading]) -> bool:
+    """Whether the sheets stand between documents; a lone one at the head of a stack only announces it."""
+    content = [
+        number
+        for number, reading in enumerate(readings, start=1)
+        if number not in sheets and number not in backs and not reading.blank
+    ]
+    return bool(content) and any(content[0] < number < content[-1] for number in sheets)
+
+
+def _cards_have_backs(readings: Sequence[PageReading]) -> bool:
+    """Whether nearly each card of the stack is followed by one page of its size that is no form."""
+    pages = [reading for reading in readings if not reading.blank and reading.separator is None]
+    cards = [place for place, page in enumerate(pages) if page.form is not None and _is_card(page)]
+    followed = [place for place in cards if place + 1 < len(pages) and _may_be_its_back(pages[place], pages[place + 1])]
+    return bool(cards) and len(followed) > 0.7 * len(cards)
+
+
+def _is_card(page: PageReading) -> bool:
+    return max(page.width, page.height) / page.dpi * MM_PER_INCH < CARD_MM
+
+
+def _may_be_its_back(card: PageReading, page: PageReading) -> bool:
+    same_size = all(
+        abs(one / page.dpi - other / card.dpi) * MM_PER_INCH < 8
+        for one, other in zip(sorted((page.width, page.height)), sorted((card.width, card.height)), strict=True)
+    )
+    return page.form is None and same_size and not page.barcodes
+
+
+def boundary(document: Sequence[PageReading], page: PageReading, stack: _Stack) -> str | None:
+    """Why `page` begins a new document after `document` (at least one page), `None` when it goes on with it."""
     last = document[-1]
     if page.form is not None:
         follows = (
@@ -80,15 +189,30 @@ def boundary(
         )
         return None if follows else "form"
     if document[0].form is not None:
-        return _after_form(document, page, form_pages)
-    return _by_text(document, page, cautious=cautious)
+        return _after_form(document, page, stack)
+    if stack.cautious:
+        return _despite_sheets(document, page)
+    return _by_text(document, page)
 
 
-def _after_form(document: Sequence[PageReading], page: PageReading, form_pages: dict[str, int]) -> str | None:
-    """A page that is no known form, behind one: its terms, or the next letter."""
+def _after_form(document: Sequence[PageReading], page: PageReading, stack: _Stack) -> str | None:
+    """A page that is no known form, behind one: its terms, its back, what came with it, or the next letter."""
     form = document[0].form
-    complete = form is None or len(document) >= form_pages.get(form.form, 1)
+    if stack.cautious or (stack.cards_have_backs and len(document) == 1 and _may_be_its_back(document[0], page)):
+        return None
+    complete = form is None or len(document) >= stack.form_pages.get(form.form, 1)
     return "after-form" if complete or _has_own_beginning(page) else None
+
+
+def _despite_sheets(document: Sequence[PageReading], page: PageReading) -> str | None:
+    """Where people divided the stack, annexes have numbers, titles and senders of their own: only a new letter of the
+    same kind from someone else, beginning at its page 1, is taken for a forgotten sheet."""
+    first, clues = document[0].clues, page.clues
+    if first is None or clues is None or clues.title is None or clues.title != first.title:
+        return None
+    new_number = clues.document_number and first.document_number and clues.document_number != first.document_number
+    new_sender = clues.sender and first.sender and clues.sender != first.sender
+    return "forgotten-sheet" if new_number and new_sender and clues.page_number in (None, 1) else None
 
 
 def _has_own_beginning(page: PageReading) -> bool:
@@ -98,12 +222,12 @@ def _has_own_beginning(page: PageReading) -> bool:
     )
 
 
-def _by_text(document: Sequence[PageReading], page: PageReading, *, cautious: bool) -> str | None:
+def _by_text(document: Sequence[PageReading], page: PageReading) -> str | None:
     """What the words of two neighbouring pages say, the strongest sign first."""
     last, clues = document[-1], page.clues
     before = [earlier.clues for earlier in document if earlier.clues is not None]
     if clues is None:
-        return None if cautious else "no-text"
+        return "no-text"
     told = before[-1] if before else None
     if clues.page_number is not None and clues.page_number > 1:
         expected = told is None or told.page_number is None or told.page_number == clues.page_number - 1
@@ -120,8 +244,6 @@ def _by_text(document: Sequence[PageReading], page: PageReading, *, cautious: bo
     if told is not None and told.page_number is not None and told.page_count is not None:
         return None if told.page_number < told.page_count else "pages-complete"
     if clues.continues or (told is not None and told.continues and clues.title is None):
-        return None
-    if cautious:
         return None
     return _by_layout(last, page)
 
