@@ -27,7 +27,7 @@ _LEAST_DATE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class InvoiceReading:
-    """What an invoice says. Every field of `models.definitions.INVOICE_FIELDS` is there, `None` when it is not printed."""
+    """What an invoice says: every field of `models.definitions.INVOICE_FIELDS`, `None` for one that is not printed."""
 
     fields: dict[str, FieldValue]
     lines: tuple[InvoiceLine, ...] = ()
@@ -96,9 +96,7 @@ def _with_only_rate(lines: tuple[InvoiceLine, ...], shares: tuple[VatShare, ...]
 
 def _choice(mention: Mention, strength: float) -> Choice:
     flags = ("repaired",) if mention.repaired else ()
-    return Choice(
-        mention.value, strength, mention.text, mention.cell.page, mention.box, mention.confidence, flags
-    )
+    return Choice(mention.value, strength, mention.text, mention.cell.page, mention.box, mention.confidence, flags)
 
 
 def _add_identities(found: _Found, document: Document, labels: Sequence[Label]) -> list[Mention]:
@@ -129,9 +127,7 @@ def _add_dates(
         found.choices[name] = [_choice(*c) for c in (*chosen, *(c for c in others if chosen and c[1] >= _LEAST_DATE))]
 
 
-def _issue_strength(
-    mention: Mention, pointed: dict[str, Pointed], document: Document, today: date | None
-) -> float:
+def _issue_strength(mention: Mention, pointed: dict[str, Pointed], document: Document, today: date | None) -> float:
     own = pointed["issue_date"].strength if "issue_date" in pointed else 0.0
     rival = max((pointed[name].strength for name in ("due_date", "other_date") if name in pointed), default=0.0)
     height = document.page_sizes[mention.cell.page - 1][1]
@@ -165,7 +161,9 @@ def _pair_worth(pair: tuple[tuple[Mention, float], tuple[Mention, float] | None]
 
 
 def _add_names(found: _Found, document: Document, labels: Sequence[Label], within: frozenset[int]) -> None:
-    for name, parties in zip(("seller_name", "buyer_name"), choose_names(document, labels, item_rows=within), strict=True):
+    for name, parties in zip(
+        ("seller_name", "buyer_name"), choose_names(document, labels, item_rows=within), strict=True
+    ):
         found.choices[name] = [_named(p, parties) for p in parties[:4] if p.score > 0.9]
 
 
@@ -232,7 +230,9 @@ def _field_value(name: str, found: _Found) -> FieldValue:
         box=first.box if first.page else None,
         text=first.text,
         reader=READER,
-        candidates=tuple(Candidate(c.value, c.text, round(0.5 * c.strength * c.read_well, 4), READER) for c in rest[:4]),
+        candidates=tuple(
+            Candidate(c.value, c.text, round(0.5 * c.strength * c.read_well, 4), READER) for c in rest[:4]
+        ),
         flags=first.flags,
     )
 
@@ -247,8 +247,19 @@ def _distinct(choices: Sequence[Choice]) -> list[Choice]:
     return kept
 
 
-_ABSENT = {"due_date": 0.9, "seller_iban": 0.9, "contract_reference": 0.93, "buyer_service_code": 0.9, "order_reference": 0.85,
-           "buyer_siret": 0.9, "seller_vat_id": 0.85, "seller_siret": 0.8, "total_tax": 0.5, "invoice_number": 0.3}  # fmt: skip
+_ABSENT = {
+    "due_date": 0.9,
+    "seller_iban": 0.9,
+    "contract_reference": 0.93,
+    "buyer_service_code": 0.9,
+    "order_reference": 0.85,
+    "buyer_siret": 0.9,
+    "seller_vat_id": 0.85,
+    "seller_siret": 0.8,
+    "total_tax": 0.5,
+    "invoice_number": 0.3,
+}
+"""How sure it is that a field is not printed when none was found."""
 
 
 def _confidence(name: str, first: Choice, rest: Sequence[Choice], surer: float) -> float:

@@ -9,38 +9,19 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from rapidfuzz import fuzz, process
 
+from extraction.invoices.labels import WORDING
 from extraction.invoices.mentions import Mention, amounts_in, rates_in
 from extraction.invoices.page_layout import Cell, Document, Row, fold
 from models.geometry import Box
 from models.reading import InvoiceLine
 
 CENT = Decimal("0.01")
-_COLUMNS = {
-    "description": "désignation|description|libellé|désignation des prestations|prestation|prestations|nature|article|intitulé"
-    "|produit|détail|objet|nature des travaux|désignation de la prestation|désignation des travaux|bezeichnung|beschreibung"
-    "|artikel|leistung|item|product|details|description of goods|désignation / description|description des prestations"
-    "|nature de la prestation|désignation article|fournitures|libellé de la prestation|services|fourniture ou prestation"
-    "|désignation des articles|travaux|prestations et fournitures|omschrijving|artikelbezeichnung|item description"
-    "|libellé article|désignation produit|produits|articles|produit / service|description de la prestation|concepto|descripción",
-    "quantity": "qté|quantité|qte|quantités|qty|quantity|menge|nombre|nb|qté facturée|quantité facturée|anzahl|hours|nbre|qt|units"
-    "|qté livrée|qtés|aantal|heures|cantidad|qté fact|volume|nb heures|qté (u)|quant|nombre d'unités",
-    "unit_price": "pu|pu ht|p.u.|p.u. ht|prix unitaire|prix unitaire ht|prix unit.|prix unit. ht|unit price|prix u. ht|pu net"
-    "|pu euro|einzelpreis|e-preis|preis|rate|price|prix|pu € ht|p.u. ht €|prix ht|tarif|tarif unitaire|p.u ht net|prix / u|pu h.t."
-    "|prix u.|prix unitaire net|p.u. net|prix unitaire (ht)|p.u. ht (€)|prijs|precio|net price|pu ht (€)|prix unitaire h.t."
-    "|unit cost|pu (€)|prix de l'unité|coût unitaire|p.u. € ht|prix unitaire (€)|pu brut|prix net|montant unitaire|pu ht €|netto e-preis",
-    "total": "montant|montant ht|total|total ht|prix total|total net|total ligne|montant total|total net ht|montant h.t.|amount"
-    "|gesamt|gesamtpreis|betrag|line total|total h.t.|prix total ht|montant net|montant net ht|total (ht)|montant ht (€)"
-    "|montant (€)|total ht (€)|montant € ht|total ht €|total €|g-preis|total price|net amount|total ligne ht|sous-total"
-    "|totaal|bedrag|importe|total en €|valeur ht|valeur|montant ligne|somme ht|nettobetrag|montant ht €|montant en euros|total hors taxes"
-    "|montant hors taxes|total ht euros|netto|gesamt netto|total ht ligne|prix ht total|montant ht ligne|line amount|total euros",
-    "rate": "tva|taux|taux tva|taux de tva|% tva|tva %|mwst|mwst %|vat|vat %|ust|ust %|tx tva|t.v.a.|tva (%)|vat rate|btw|tva%|taux (%)"
-    "|taux t.v.a.|steuer|steuersatz|tax|tax rate|code tva|mwst.|iva|ust.|tx|taux tva (%)|% de tva|ust-satz",
-    "gross": "total ttc|montant ttc|ttc|prix ttc|pu ttc|prix total ttc|brutto|total t.t.c.|montant tva|prix unitaire ttc",
-    "other": "réf|référence|code|ref|code article|n°|pos|date|unité|u|um|unit|remise|rem|% rem|réf. article|réf article|ligne|lot|einheit"
-    "|rabais|remise %|reference|art-nr|artikel-nr|pos.|unités|n° prix|n° de prix|discount|poste|article n°|marque|udm|conditionnement"
-    "|code produit|référence article|no|réf produit|période|bl|n° ligne|sku|réf.|remise (%)|nr|réf. produit|id|item code|lieu|site|u.",
-}  # fmt: skip
-_KNOWN = {fold(p).replace(" ", ""): kind for kind, ps in _COLUMNS.items() for p in ps.split("|") if fold(p)}
+_KNOWN: dict[str, str] = {
+    fold(phrase).replace(" ", ""): kind
+    for kind, phrases in WORDING["columns"].items()
+    for phrase in phrases
+    if fold(phrase)
+}
 _LONG = [phrase for phrase in _KNOWN if len(phrase) >= 5]
 _NUMERIC = ("quantity", "unit_price", "total", "rate", "gross", "other")
 _END = re.compile(
@@ -160,7 +141,9 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
     for row in rows:
         for cell in row.cells:
             for part in _split_heads(cell):
-                home = next((s for s in stacks if s[-1].row != part.row and _over(Box.around(c.box for c in s), part.box)), None)
+                home = next(
+                    (s for s in stacks if s[-1].row != part.row and _over(Box.around(c.box for c in s), part.box)), None
+                )
                 if home is None:
                     stacks.append([part])
                 else:
@@ -175,13 +158,17 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
 
 def _split_heads(cell: Cell) -> list[Cell]:
     """`Qté PU HT` in one cell is two heads: the fewest parts that are all heads."""
-    if _column_kind(cell.text) or len(cell.tokens) == 1 or len(cell.tokens) > 9:
+    if _compact(cell.text) in _KNOWN or len(cell.tokens) == 1 or len(cell.tokens) > 9:
         return [cell]
     best: list[list[Cell] | None] = [[]] + [None] * len(cell.tokens)
     for end in range(1, len(cell.tokens) + 1):
         for start in range(max(0, end - 4), end):
             before, part = best[start], cell.part(start, end)
-            if before is not None and _column_kind(part.text) and (best[end] is None or len(before) + 1 < len(best[end] or ())):
+            if (
+                before is not None
+                and _column_kind(part.text)
+                and (best[end] is None or len(before) + 1 < len(best[end] or ()))
+            ):
                 best[end] = [*before, part]
     return best[-1] or [cell]
 
@@ -191,8 +178,12 @@ def _over(above: Box, below: Box) -> bool:
     return shared > 0.3 * min(above.width, below.width)
 
 
+def _compact(text: str) -> str:
+    return fold(text).replace(" ", "").removesuffix("eur")
+
+
 def _column_kind(text: str) -> str | None:
-    compact = fold(text).replace(" ", "").removesuffix("eur")
+    compact = _compact(text)
     if compact in _KNOWN:
         return _KNOWN[compact]
     if len(compact) < 5:
@@ -218,7 +209,7 @@ def _items_under(head: Head, document: Document, page: int) -> list[Item]:
         if items and _ends(row, words, numbers):
             break
         if _is_item(numbers, head):
-            if not _ends(row, words, numbers) or "quantity" in numbers and "unit_price" in numbers:
+            if not _ends(row, words, numbers) or ("quantity" in numbers and "unit_price" in numbers):
                 _find_price(row, numbers, document)
                 item = Item([row.number], [words] if words else [], numbers, row.box.bottom)
                 if loose and (not words or not items) and row.box.y - loose[-1][0].box.bottom < 3:
@@ -281,7 +272,7 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
     numbers: dict[str, Mention] = {}
     used: set[int] = set()
     for mention, column in _in_order(seen, [c for c in head.columns if c.kind != "description"]):
-        if column.kind != "unknown" and column.kind != "other" and column.kind not in numbers:
+        if column.kind not in {"unknown", "other", *numbers}:
             numbers[column.kind] = mention
             used.update(id(t) for t in mention.cell.tokens[mention.start : mention.end])
     words: list[str] = []
@@ -299,9 +290,7 @@ _SKIP_NUMBER_MM = 60.0
 _SKIP_COLUMN_MM = 8.0
 
 
-def _in_order(
-    seen: Sequence[tuple[Mention, bool, bool]], columns: Sequence[Column]
-) -> list[tuple[Mention, Column]]:
+def _in_order(seen: Sequence[tuple[Mention, bool, bool]], columns: Sequence[Column]) -> list[tuple[Mention, Column]]:
     """Numbers to columns, both from left to right, so that they stand as near their heads as they can."""
     best: dict[tuple[int, int], tuple[float, list[tuple[Mention, Column]]]] = {(0, 0): (0.0, [])}
     for i in range(len(seen) + 1):
@@ -312,7 +301,9 @@ def _in_order(
                 options.append((cost + (0.0 if seen[i - 1][2] else _SKIP_NUMBER_MM), pairs))
             if j and (i, j - 1) in best:
                 cost, pairs = best[i, j - 1]
-                options.append((cost + (0.5 if columns[j - 1].kind in ("other", "unknown") else _SKIP_COLUMN_MM), pairs))
+                options.append(
+                    (cost + (0.5 if columns[j - 1].kind in ("other", "unknown") else _SKIP_COLUMN_MM), pairs)
+                )
             if i and j and (i - 1, j - 1) in best:
                 mention, is_rate, inside = seen[i - 1]
                 away = _away(mention, is_rate, inside, columns[j - 1])
@@ -352,6 +343,7 @@ def _inside_words(mention: Mention, cell: Cell) -> bool:
 
 def _column_of(box: Box, columns: Sequence[Column]) -> Column | None:
     """The column whose head is nearest, by left edge, middle or right edge."""
+
     def away(column: Column) -> float:
         head = column.box
         apart = max(0.0, max(head.x, box.x) - min(head.right, box.right))
@@ -371,9 +363,9 @@ def _is_description(box: Box, head: Head, description: Column | None) -> bool:
     nearest = _column_of(Box(box.x, box.y, 0.1, box.height), head.columns)
     if nearest is not description and box.x > min(beyond, default=1e9) - 1.5:
         return False
-    return box.x >= min(description.box.x - 1.5, (left + description.box.x) / 2 if left > 0 else description.box.x - 12) and (
-        box.x < min(beyond, default=1e9)
-    )
+    return box.x >= min(
+        description.box.x - 1.5, (left + description.box.x) / 2 if left > 0 else description.box.x - 12
+    ) and (box.x < min(beyond, default=1e9))
 
 
 def _line(item: Item) -> InvoiceLine:

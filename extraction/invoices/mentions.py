@@ -39,7 +39,9 @@ class Mention:
         return Decimal(self.value)
 
 
-def mention_of(cell: Cell, start: int, end: int, value: str, *, repaired: bool = False, marked: bool = False) -> Mention:
+def mention_of(
+    cell: Cell, start: int, end: int, value: str, *, repaired: bool = False, marked: bool = False
+) -> Mention:
     """A mention over the words `start` to `end` (exclusive) of a cell."""
     tokens = cell.tokens[start:end]
     sure = min(token.confidence for token in tokens)
@@ -128,7 +130,9 @@ _DATE = re.compile(
     rf"|[0-9]{{1,2}}(?:er|st|nd|rd|th|\.)?[\s.\-/]?\s?{_MONTH}\.?[\s.,\-/]*20[0-9]{{2}}(?![0-9])"
     rf"|{_MONTH}\.?\s[0-9]{{1,2}}(?:st|nd|rd|th)?,?\s20[0-9]{{2}}(?![0-9]))"
 )
-_DAY_MONTH = re.compile(rf"^(?:le\s)?[0-9]{{1,2}}(?:er)?\s{_MONTH}\.?$|^[0-9]{{1,2}}[/.\-][0-9]{{1,2}}[/.\-]$", re.IGNORECASE)
+_DAY_MONTH = re.compile(
+    rf"^(?:le\s)?[0-9]{{1,2}}(?:er)?\s{_MONTH}\.?$|^[0-9]{{1,2}}[/.\-][0-9]{{1,2}}[/.\-]$", re.IGNORECASE
+)
 _GERMAN = {"januar": "janvier", "februar": "fevrier", "marz": "mars", "mai": "mai", "juni": "juin", "juli": "juillet",
            "august": "aout", "september": "septembre", "oktober": "octobre", "november": "novembre",
            "dezember": "decembre", "maart": "mars", "mei": "mai", "augustus": "aout"}  # fmt: skip
@@ -202,7 +206,9 @@ def numbers_of(document: Document, value_type: str) -> list[Mention]:
 
 _LABELLED = {
     "iban": re.compile(r"IBAN\s?:?\s*([A-Z]{2}\s?[0-9]{2}(?:\s?[A-Z0-9]){11,30})"),
-    "vat_id": re.compile(r"(?:TVA|VAT|USt|Umsatzsteuer|MwSt|BTW)[^0-9]{0,45}?\b([A-Z]{2}[\s.]?[0-9A-Z]{2}(?:[\s.]?[0-9]){7,9})(?![0-9])"),
+    "vat_id": re.compile(
+        r"(?:TVA|VAT|USt|Umsatzsteuer|MwSt|BTW)[^0-9]{0,45}?\b([A-Z]{2}[\s.]?[0-9A-Z]{2}(?:[\s.]?[0-9]){7,9})(?![0-9])"
+    ),
     "siret": re.compile(r"SIRE[TN][^0-9]{0,12}([0-9](?:[\s.]?[0-9]){13}|[0-9](?:[\s.]?[0-9]){8})(?![0-9])"),
 }
 

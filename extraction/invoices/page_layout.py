@@ -129,7 +129,9 @@ def _parted(text: str, box: Box, confidence: float) -> Iterable[Token]:
         return [Token(text, box, confidence)]
     per_character, place, found = box.width / len(text), 0, []
     for part in parts:
-        found.append(Token(part, Box(box.x + place * per_character, box.y, len(part) * per_character, box.height), confidence))
+        found.append(
+            Token(part, Box(box.x + place * per_character, box.y, len(part) * per_character, box.height), confidence)
+        )
         place += len(part)
     return found
 

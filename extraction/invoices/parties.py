@@ -1,4 +1,4 @@
-"""Who sends and who receives: names and register numbers, by address blocks, letterhead, footer and the words of each."""
+"""Who sends and who receives: names and register numbers, by address blocks, letterhead, footer and their words."""
 
 from __future__ import annotations
 
@@ -73,14 +73,18 @@ def address_blocks(document: Document) -> list[Block]:
 
 
 def _is_label(cell: Cell) -> bool:
-    return bool(cell.text.rstrip().endswith(":")) or bool(_NOT_NAME.search(cell.folded)) and not _BUYER.search(cell.folded)
+    return bool(cell.text.rstrip().endswith(":")) or (
+        bool(_NOT_NAME.search(cell.folded)) and not _BUYER.search(cell.folded)
+    )
 
 
 def _above(cell: Cell, document: Document) -> Cell | None:
     best: Cell | None = None
     for row in document.rows[max(0, cell.row - 6) : cell.row]:
         for other in row.cells:
-            if other.page != cell.page or abs(other.box.x - cell.box.x) > 3 and abs(other.box.center_x - cell.box.center_x) > 2:
+            if other.page != cell.page or (
+                abs(other.box.x - cell.box.x) > 3 and abs(other.box.center_x - cell.box.center_x) > 2
+            ):
                 if abs(other.box.right - cell.box.right) > 1.5:
                     continue
             if -1.5 <= cell.box.y - other.box.bottom <= 1.1 * max(cell.box.height, other.box.height) and (
@@ -112,9 +116,17 @@ def choose_names(
         common += 0.6 * (len(folded) > 5 and sum(folded in text for text in everywhere) > 1)
         buyer_word, legal = bool(_BUYER.search(folded)), bool(_LEGAL.search(folded))
         seller = common + 1.0 * legal - 1.2 * buyer_word + 0.6 * (cell.box.y < 0.12 * height)
-        seller += 0.8 * (cell.box.x < width / 2) * (cell.box.y < 0.3 * height) + 0.7 * (cell.box.height >= 0.75 * tallest)
+        seller += 0.8 * (cell.box.x < width / 2) * (cell.box.y < 0.3 * height) + 0.7 * (
+            cell.box.height >= 0.75 * tallest
+        )
         seller += 1.3 * found.get("seller_name", 0.0) - 1.3 * found.get("buyer_name", 0.0) - 0.004 * cell.box.y
-        buyer = common + 1.5 * buyer_word - 0.7 * legal + 1.8 * found.get("buyer_name", 0.0) + 0.5 * (cell.box.x > 0.35 * width)
+        buyer = (
+            common
+            + 1.5 * buyer_word
+            - 0.7 * legal
+            + 1.8 * found.get("buyer_name", 0.0)
+            + 0.5 * (cell.box.x > 0.35 * width)
+        )
         buyer -= 1.0 * found.get("seller_name", 0.0) + 0.6 * (cell.box.y < 0.07 * height)
         sellers.append(Party(cell, seller, text))
         buyers.append(Party(cell, buyer, text))
@@ -160,6 +172,8 @@ _NAMING = ("buyer_name", "seller_name")
 
 def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
     text = cell.text
+    if any(label.cell is cell and label.whole and label.field in _NAMING for label in labels):
+        return None
     inside = [label for label in labels if label.cell is cell and label.strength > 0.75 and len(label.phrase) > 5]
     others = [label.start for label in inside if label.field not in _NAMING]
     if others and min(others) == 0:
@@ -167,12 +181,22 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
     if others:
         text = " ".join(t.text for t in cell.tokens[: min(others)])
     for label in labels:
-        if label.cell is cell and label.field in ("buyer_name", "seller_name") and label.start == 0 and label.end < len(cell.tokens):
+        if (
+            label.cell is cell
+            and label.field in ("buyer_name", "seller_name")
+            and label.start == 0
+            and label.end < len(cell.tokens)
+        ):
             if cell.tokens[label.end - 1].text.endswith(":") or cell.tokens[label.end].text.startswith(":"):
                 text = " ".join(t.text for t in cell.tokens[label.end :]).lstrip(": ")
     folded = fold(text)
     letters = sum(c.isalpha() for c in text)
-    if re.search(r"@|www\.|https?:|\.(?:fr|com|eu|de)\b", text) or letters < 3 or letters < 0.6 * len(text.replace(" ", "")) or len(text) > 70:
+    if (
+        re.search(r"@|www\.|https?:|\.(?:fr|com|eu|de)\b", text)
+        or letters < 3
+        or letters < 0.6 * len(text.replace(" ", ""))
+        or len(text) > 70
+    ):
         return None
     if _POSTAL.search(text) or _STREET.search(folded) or (_NOT_NAME.search(folded) and not _BUYER.search(folded)):
         return None
@@ -183,8 +207,6 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
 
 def _labelled(cell: Cell, labels: Sequence[Label], document: Document) -> dict[str, float]:
     useful = [label for label in labels if label.field in ("buyer_name", "seller_name")]
-    if any(label.cell is cell and label.whole for label in useful):
-        return {"buyer_name": -1.0, "seller_name": -1.0}
     inside = {label.field: label.strength for label in useful if label.cell is cell and label.start == 0}
     mention = mention_of(cell, 0, len(cell.tokens), cell.text)
     found = {}
@@ -245,14 +267,16 @@ def _covered(mention: Mention, others: Sequence[Mention]) -> bool:
     return any(o.cell.page == mention.cell.page and o.box.intersection(mention.box) for o in others)
 
 
-def _seller_vats(
-    vats: Sequence[Mention], labels: Sequence[Label], document: Document
-) -> list[tuple[Mention, float]]:
+def _seller_vats(vats: Sequence[Mention], labels: Sequence[Label], document: Document) -> list[tuple[Mention, float]]:
     pool = []
     for mention in vats:
         found = strengths(mention, labels, document)
         own, other = found.get("seller_vat_id"), found.get("buyer_vat_id")
-        score = 0.6 + 0.3 * (own.strength if own else 0.0) - (0.6 if other and (not own or other.strength >= own.strength) else 0.0)
+        score = (
+            0.6
+            + 0.3 * (own.strength if own else 0.0)
+            - (0.6 if other and (not own or other.strength >= own.strength) else 0.0)
+        )
         score -= 0.3 * _near_buyer(mention, labels, document)
         pool.append((mention, score))
     return sorted(pool, key=lambda p: -p[1])
@@ -262,7 +286,12 @@ def _near_buyer(mention: Mention, labels: Sequence[Label], document: Document) -
     """It stands within the buyer's address or just under it, or in the column under the buyer's label."""
     place = mention.box
     for label in labels:
-        if label.field == "buyer_name" and label.strength > 0.9 and label.start == 0 and label.cell.page == mention.cell.page:
+        if (
+            label.field == "buyer_name"
+            and label.strength > 0.9
+            and label.start == 0
+            and label.cell.page == mention.cell.page
+        ):
             if 0 < place.y - label.box.y < 55 and abs(label.box.x - mention.cell.box.x) < 8:
                 return True
     for cell in document.on_page(mention.cell.page):
@@ -284,7 +313,13 @@ def _sirets(
         linked = seller_siren is not None and mention.value.startswith(seller_siren)
         footer = mention.box.y > 0.85 * height
         near = _near_buyer(mention, labels, document)
-        seller = 0.45 * mine + (0.5 if linked else 0.0) + (0.3 if footer else 0.0) - 0.8 * theirs * (theirs > mine) - 0.3 * near
+        seller = (
+            0.45 * mine
+            + (0.5 if linked else 0.0)
+            + (0.3 if footer else 0.0)
+            - 0.8 * theirs * (theirs > mine)
+            - 0.3 * near
+        )
         buyer = 0.9 * theirs + 0.4 * near + 0.1 * mine - (0.8 if linked else 0.0) - (0.3 if footer else 0.0)
         if seller_siren is not None and not linked:
             seller -= 0.15

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention
-from extraction.invoices.page_layout import Cell, Document
+from extraction.invoices.page_layout import Document
 from models.geometry import Box
 
 _RIGHT_REACH_MM = 110.0

@@ -31,7 +31,8 @@ def choose_references(
     """Possible values of every reference field, best first; a value goes to the field whose label points strongest.
 
     Args:
-        taken: numbers known by their own form (IBAN, SIRET, days ...), which are no references. item_rows: rows of the line items and of their heads, where none stands.
+        taken: numbers known by their own form (IBAN, SIRET, days ...), which are no references.
+        item_rows: rows of the line items and of their heads, where none stands.
     """
     covered = {id(label.cell.tokens[i]) for label in labels for i in range(label.start, label.end)}
     covered |= {id(m.cell.tokens[i]) for m in taken for i in range(m.start, m.end)}
@@ -52,8 +53,11 @@ def choose_references(
     return pools
 
 
-_RIVALS = ("other_reference", "issue_date", "due_date", "other_date", "buyer_siret", "seller_siret", "total_with_tax", "total_without_tax",
-           "buyer_name", "seller_vat_id", "seller_iban", "amount_due", "total_tax", "buyer_vat_id", "other_amount")  # fmt: skip
+_RIVALS = (
+    *("other_reference", "issue_date", "due_date", "other_date", "buyer_siret", "seller_siret", "total_with_tax"),
+    *("total_without_tax", "buyer_name", "seller_vat_id", "seller_iban", "amount_due", "total_tax", "buyer_vat_id"),
+    "other_amount",
+)
 
 
 def _strength(name: str, mention: Mention, pointed: Pointed, found: dict[str, Pointed]) -> float:
@@ -114,7 +118,7 @@ def _reach(cell: Cell, start: int) -> int:
         close = right.box.x - left.box.right < 0.35 * max(left.box.height, right.box.height)
         digit_run = re.search(r"[0-9]$", left.text) and re.match(r"[0-9]", right.text)
         prefix = re.fullmatch(r"[A-Z]{1,4}", left.text) and re.match(r"[0-9]", right.text) and end == start + 1
-        if not (close and joins or (digit_run or prefix) and not dates_in(cell.part(end, end + 1))):
+        if not ((close and joins) or ((digit_run or prefix) and not dates_in(cell.part(end, end + 1)))):
             break
         end += 1
     return end
@@ -147,7 +151,9 @@ def title_kind(document: Document) -> tuple[str, Cell | None]:
             continue
         words = cell.folded
         size = cell.box.height * (1.3 if len(cell.tokens) <= 3 else 1.0)
-        if re.search(r"^(?:facture d )?avoir\b|^note de credit|^credit note|^gutschrift|^facture rectificative d avoir", words):
+        if re.search(
+            r"^(?:facture d )?avoir\b|^note de credit|^credit note|^gutschrift|^facture rectificative d avoir", words
+        ):
             credit = max(credit, (size, cell), key=lambda c: c[0])
         elif re.search(r"^(?:votre |duplicata )?factur|^invoice|^tax invoice|^rechnung", words):
             invoice = max(invoice, (size, cell), key=lambda c: c[0])

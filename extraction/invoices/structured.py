@@ -22,16 +22,19 @@ _SIRET_SCHEMES = ("0009", "0002")
 # Paths name elements without namespace, from the root; the first that holds a text counts. `|` parts alternatives.
 _CII: Mapping[str, str] = {
     "invoice_number": "/ExchangedDocument/ID|/HeaderExchangedDocument/ID",
-    "issue_date": "/ExchangedDocument/IssueDateTime/DateTimeString|/HeaderExchangedDocument/IssueDateTime/DateTimeString",
+    "issue_date": "/ExchangedDocument/IssueDateTime/DateTimeString"
+    "|/HeaderExchangedDocument/IssueDateTime/DateTimeString",
     "due_date": "//SpecifiedTradePaymentTerms/DueDateDateTime/DateTimeString",
     "document_kind": "/ExchangedDocument/TypeCode|/HeaderExchangedDocument/TypeCode",
     "seller_name": "//SellerTradeParty/Name",
-    "seller_siret": "//SellerTradeParty/ID|//SellerTradeParty/GlobalID|//SellerTradeParty/SpecifiedLegalOrganization/ID",
+    "seller_siret": "//SellerTradeParty/ID|//SellerTradeParty/GlobalID"
+    "|//SellerTradeParty/SpecifiedLegalOrganization/ID",
     "seller_vat_id": "//SellerTradeParty/SpecifiedTaxRegistration/ID[@schemeID='VA']",
     "seller_iban": "//PayeePartyCreditorFinancialAccount/IBANID",
     "buyer_name": "//BuyerTradeParty/Name",
     "buyer_siret": "//BuyerTradeParty/ID|//BuyerTradeParty/GlobalID|//BuyerTradeParty/SpecifiedLegalOrganization/ID",
-    "buyer_service_code": "//ApplicableHeaderTradeAgreement/BuyerReference|//ApplicableSupplyChainTradeAgreement/BuyerReference",
+    "buyer_service_code": "//ApplicableHeaderTradeAgreement/BuyerReference"
+    "|//ApplicableSupplyChainTradeAgreement/BuyerReference",
     "order_reference": "//BuyerOrderReferencedDocument/IssuerAssignedID|//BuyerOrderReferencedDocument/ID",
     "contract_reference": "//ContractReferencedDocument/IssuerAssignedID|//ContractReferencedDocument/ID",
     "currency": "//InvoiceCurrencyCode",
@@ -63,7 +66,8 @@ _UBL: Mapping[str, str] = {
 _SHORT = {
     "{s}": "/AccountingSupplierParty/Party",
     "{b}": "/AccountingCustomerParty/Party",
-    "{sum}": "//*[starts-with(local-name(), 'SpecifiedTradeSettlement') and contains(local-name(), 'MonetarySummation')]",
+    "{sum}": "//*[starts-with(local-name(), 'SpecifiedTradeSettlement')"
+    " and contains(local-name(), 'MonetarySummation')]",
 }
 _CII_LINE = {
     "description": "SpecifiedTradeProduct/Name|SpecifiedTradeProduct/Description",
@@ -92,7 +96,7 @@ def read_structured(xml: bytes) -> InvoiceReading:
         root = etree.fromstring(xml, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise UnusableImage("The electronic invoice is not well-formed XML.") from error
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise UnusableImage("The electronic invoice has a document type definition, which no such invoice needs.")
     name = etree.QName(root).localname
     if name in ("CrossIndustryInvoice", "CrossIndustryDocument"):
@@ -161,9 +165,9 @@ def _plain(text: str) -> str | None:
 
 def _all(node: etree._Element, paths: str) -> list[etree._Element]:
     found: list[etree._Element] = []
+    for short, full in _SHORT.items():
+        paths = paths.replace(short, full)
     for path in paths.split("|"):
-        for short, full in _SHORT.items():
-            path = path.replace(short, full)
         answer = node.xpath(_without_namespace(path))
         if isinstance(answer, list):
             found.extend(e for e in answer if isinstance(e, etree._Element))
@@ -173,7 +177,7 @@ def _all(node: etree._Element, paths: str) -> list[etree._Element]:
 def _without_namespace(path: str) -> str:
     """`/A/B[@x]` from the root element -> the same over local names."""
     steps = re.sub(r"(?<![\w@'*(:-])([A-Z][A-Za-z]*)(?=[/\[]|$)", r"*[local-name()='\1']", path)
-    if steps.startswith("//") or steps.startswith("."):
+    if steps.startswith(("//", ".")):
         return steps if steps.startswith(".") else "." + steps
     return "./" + steps.lstrip("/")
 
@@ -199,7 +203,9 @@ def _lines(root: etree._Element, path: str, paths: Mapping[str, str]) -> tuple[I
 
 
 def _cii_shares(root: etree._Element) -> tuple[VatShare, ...]:
-    trade = "//ApplicableHeaderTradeSettlement/ApplicableTradeTax|//ApplicableSupplyChainTradeSettlement/ApplicableTradeTax"
+    trade = (
+        "//ApplicableHeaderTradeSettlement/ApplicableTradeTax|//ApplicableSupplyChainTradeSettlement/ApplicableTradeTax"
+    )
     return _shares(_all(root, trade), "RateApplicablePercent|ApplicablePercent", "BasisAmount", "CalculatedAmount")
 
 

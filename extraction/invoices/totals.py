@@ -185,9 +185,9 @@ def _worth(
         score += 1.5
         if tva is not None and tva.amount == 0:
             score -= 0.6
-    elif ht is not None and ttc is not None and tva is not None:
-        score -= 0.8
-    elif ht is not None and ttc is not None and abs(ttc.amount) < abs(ht.amount):
+    elif (ht is not None and ttc is not None and tva is not None) or (
+        ht is not None and ttc is not None and abs(ttc.amount) < abs(ht.amount)
+    ):
         score -= 0.8
     if tva is not None and ht is not None and abs(tva.amount) > abs(ht.amount) * Decimal("0.27"):
         score -= 1.0

@@ -20,9 +20,30 @@ from models.values.identifiers import check_siret, vat_id_of_siren
 DPI = 200.0
 CENT = Decimal("0.01")
 _DATE_LABELS = ["Date", "Date de facture", "Émise le", "Date d'émission", "Le", "Facturé le", "Date facture"]
-_DUE_LABELS = ["Échéance", "Date d'échéance", "À régler avant le", "Payable au plus tard le", "Date limite de règlement"]
-_NUMBER_LABELS = ["Facture n°", "N° de facture", "Numéro", "Réf. facture", "FACTURE N°", "N° facture", "Référence facture"]
-_ORDER_LABELS = ["N° d'engagement", "Bon de commande", "Votre commande", "Engagement juridique", "Réf. commande", "BC n°"]
+_DUE_LABELS = [
+    "Échéance",
+    "Date d'échéance",
+    "À régler avant le",
+    "Payable au plus tard le",
+    "Date limite de règlement",
+]
+_NUMBER_LABELS = [
+    "Facture n°",
+    "N° de facture",
+    "Numéro",
+    "Réf. facture",
+    "FACTURE N°",
+    "N° facture",
+    "Référence facture",
+]
+_ORDER_LABELS = [
+    "N° d'engagement",
+    "Bon de commande",
+    "Votre commande",
+    "Engagement juridique",
+    "Réf. commande",
+    "BC n°",
+]
 _MARKET_LABELS = ["Marché n°", "N° de marché", "Réf. marché"]
 _SERVICE_LABELS = ["Code service", "Service destinataire", "Service exécutant", "Code service (Chorus)"]
 _BUYER_LABELS = ["Facturé à", "Destinataire", "Client", "Adresse de facturation", ""]
@@ -30,9 +51,27 @@ _HT = ["Total HT", "Montant HT", "Total hors taxes", "TOTAL H.T.", "Net HT"]
 _TVA = ["Total TVA", "Montant TVA", "TVA totale"]
 _TTC = ["Total TTC", "Montant TTC", "Net TTC", "TOTAL T.T.C.", "Total toutes taxes comprises"]
 _DUE = ["NET À PAYER", "Net à payer", "À payer", "Reste à payer", "Solde à régler", "Net à régler"]
-_SELLERS = ["Ateliers Morvan SARL", "Hydro Conseil SAS", "BERNARD ET FILS", "Électricité Pasquier EURL", "SCOP Les Jardins"]
-_BUYERS = ["Mairie de Plouvien", "Régie des Eaux de Sauvetat", "Communauté de communes du Pays d'Othe", "CCAS de Brévand"]
-_GOODS = ["Pose de canalisation", "Vanne DN 40", "Curage de fossé", "Papier A3 90 g", "Contrôle de poteau incendie", "Heures de régie"]
+_SELLERS = [
+    "Ateliers Morvan SARL",
+    "Hydro Conseil SAS",
+    "BERNARD ET FILS",
+    "Électricité Pasquier EURL",
+    "SCOP Les Jardins",
+]
+_BUYERS = [
+    "Mairie de Plouvien",
+    "Régie des Eaux de Sauvetat",
+    "Communauté de communes du Pays d'Othe",
+    "CCAS de Brévand",
+]
+_GOODS = [
+    "Pose de canalisation",
+    "Vanne DN 40",
+    "Curage de fossé",
+    "Papier A3 90 g",
+    "Contrôle de poteau incendie",
+    "Heures de régie",
+]
 
 
 @dataclass
@@ -125,7 +164,10 @@ def draw(seed: int) -> Drawn:
 
 def _draw_parties(sheet: Sheet, chance: random.Random, truth: dict[str, str]) -> None:
     step = sheet.size * 1.25
-    seller, buyer = [truth["seller_name"], "12 rue du Moulin", "29200 BREST"], [truth["buyer_name"], "1 place de l'Hôtel", "10160 AIX"]
+    seller, buyer = (
+        [truth["seller_name"], "12 rue du Moulin", "29200 BREST"],
+        [truth["buyer_name"], "1 place de l'Hôtel", "10160 AIX"],
+    )
     left = chance.choice([12, 18, 24])
     for index, text in enumerate(seller):
         sheet.put(left, 15 + index * step, text)
@@ -159,12 +201,12 @@ def _draw_marks(sheet: Sheet, chance: random.Random, marks: list[tuple[str, str]
 
 
 def _draw_lines(sheet: Sheet, chance: random.Random, y: float) -> tuple[list[tuple[int, Decimal, Decimal]], float]:
-    heads = (chance.choice(["Désignation", "Libellé", "Description"]), chance.choice(["Qté", "Quantité"]),
-             chance.choice(["PU HT", "Prix unitaire", "P.U."]), chance.choice(["Montant HT", "Total HT", "Montant"]))  # fmt: skip
+    columns = (["Qté", "Quantité"], ["PU HT", "Prix unitaire", "P.U."], ["Montant HT", "Total HT", "Montant"])
+    heads = [chance.choice(["Désignation", "Libellé", "Description"]), *(chance.choice(words) for words in columns)]
     right = chance.random() < 0.5
-    columns = [115, 150, 190]
+    edges = [115, 150, 190]
     sheet.put(16, y, heads[0])
-    for x, text in zip(columns, heads[1:], strict=True):
+    for x, text in zip(edges, heads[1:], strict=True):
         sheet.put(x if right else x - 20, y, text, right=right)
     money = chance.choice(["space", "plain"])
     rows = []
@@ -173,7 +215,7 @@ def _draw_lines(sheet: Sheet, chance: random.Random, y: float) -> tuple[list[tup
         quantity, price = chance.randrange(1, 30), Decimal(chance.randrange(200, 90000)) / 100
         total = (quantity * price).quantize(CENT, ROUND_HALF_UP)
         sheet.put(16, y, chance.choice(_GOODS))
-        for x, text in zip(columns, (str(quantity), _money(price, money), _money(total, money)), strict=True):
+        for x, text in zip(edges, (str(quantity), _money(price, money), _money(total, money)), strict=True):
             sheet.put(x, y, text, right=True)
         rows.append((quantity, price, total))
     return rows, y + 6
@@ -244,7 +286,7 @@ def test_boxes_are_in_millimetres_on_the_page(readings: list[tuple[Drawn, Invoic
         for found in reading.fields.values():
             if found.box is not None:
                 assert found.page == 1
-                assert 0 <= found.box.x and found.box.right <= 215 and found.box.bottom <= 297
+                assert found.box.x >= 0 and found.box.right <= 215 and found.box.bottom <= 297
 
 
 def test_a_page_without_words_has_no_values() -> None:
