@@ -444,6 +444,9 @@ def expand(path: Path, out: Path, limits: Limits) -> list[tuple[str, Path]]:
                 target = out / f"{position:04d}.bin"
                 with archive.open(member) as source, target.open("wb") as file:
                     _copy(source, file, member.file_size)
+                with target.open("rb") as file:
+                    if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06"):
+                        raise UnusableImage("an archive in the archive", code="archive_unsafe")
                 taken.append((clean_name(member.filename), target))
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError) as error:
         raise UnusableImage("the archive is damaged", code="archive_unsafe") from error

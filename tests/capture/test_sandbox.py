@@ -5,12 +5,14 @@ import stat
 import zipfile
 from pathlib import Path
 
+import img2pdf
 import numpy as np
 import pikepdf
 import pytest
 from PIL import Image
 from reportlab.pdfgen import canvas
 
+from capture.opening import check_xml
 from capture.sandbox import Sandbox, protections
 from capture.sources import Limits
 from models.errors import REFUSALS, UnusableImage
@@ -186,6 +188,7 @@ def test_an_archive_gives_its_files_under_harmless_names(sandbox: Sandbox, tmp_p
 def test_unsafe_archives_are_refused_whole(sandbox: Sandbox, tmp_path: Path) -> None:
     bomb = archive(tmp_path / "bomb.zip", {"a.pdf": b"\0" * 50_000_000})
     nested = archive(tmp_path / "nested.zip", {"b.zip": b"PK\x03\x04"})
+    disguised = archive(tmp_path / "disguised.zip", {"b.pdf": b"PK\x03\x04" + b"x" * 50})
     crowd = archive(tmp_path / "crowd.zip", {f"{n}.pdf": b"" for n in range(600)})
     link = tmp_path / "link.zip"
     with zipfile.ZipFile(link, "w") as file:
@@ -193,7 +196,7 @@ def test_unsafe_archives_are_refused_whole(sandbox: Sandbox, tmp_path: Path) -> 
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         file.writestr(info, "/etc/passwd")
 
-    for path in (bomb, nested, crowd, link):
+    for path in (bomb, nested, disguised, crowd, link):
         assert refused(sandbox, path, tmp_path) == "archive_unsafe"
 
 
@@ -215,7 +218,62 @@ def test_an_embedded_e_invoice_is_noticed_and_a_dangerous_one_is_not(sandbox: Sa
 
 
 def test_children_say_what_protects_them() -> None:
-    assert protections()["limits"]
+    held = protections()
+
+    assert held["limits"]
+    assert set(held) == {"limits", "no_new_privileges", "no_network", "no_other_files"}
+
+
+def test_a_scan_in_a_pdf_is_taken_pixel_for_pixel_whichever_way_it_is_turned(sandbox: Sandbox, tmp_path: Path) -> None:
+    source = scan((827, 1166))
+    path = tmp_path / "scan.pdf"
+    buffer = io.BytesIO()
+    source.save(buffer, "PNG", dpi=(200, 200))
+    for turn in (0, 90):
+        with pikepdf.Pdf.open(io.BytesIO(img2pdf.convert(buffer.getvalue()))) as pdf:
+            pdf.pages[0].Rotate = turn
+            pdf.save(path)
+
+        page = sandbox.raster(path, [1], out=tmp_path)[0]
+
+        assert page.dpi == pytest.approx(200, abs=0.1)
+        assert np.array_equal(page.load(), np.rot90(np.asarray(source), -turn // 90))
+
+
+def test_a_picture_that_is_shown_inverted_is_drawn_and_not_taken(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "inverted.pdf"
+    buffer = io.BytesIO()
+    Image.new("L", (1654, 2339), 240).save(buffer, "PNG", dpi=(200, 200))
+    with pikepdf.Pdf.open(io.BytesIO(img2pdf.convert(buffer.getvalue()))) as pdf:
+        picture = next(iter(pdf.pages[0].get_images().values()))
+        picture.Decode = pikepdf.Array([1, 0])
+        pdf.save(path)
+
+    assert sandbox.raster(path, [1], out=tmp_path)[0].load().max() < 30
+
+
+def test_a_fax_has_square_points_and_a_programs_default_resolution_is_not_believed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    scan((1728, 1100)).convert("1").save(tmp_path / "fax.tif", compression="group4", dpi=(204, 98))
+    scan((2480, 3508)).save(tmp_path / "screen.jpg", dpi=(96, 96))
+
+    fax = sandbox.raster(tmp_path / "fax.tif", [1], out=tmp_path)[0]
+    assert (fax.dpi, fax.load().shape) == (204, (2290, 1728))
+
+    assert sandbox.raster(tmp_path / "screen.jpg", [1], out=tmp_path)[0].dpi == 300
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_xml_that_declares_types_is_unsafe_in_any_encoding_and_at_any_depth(encoding: str) -> None:
+    declares = f"<?xml version='1.0' encoding='{encoding}'?><!DOCTYPE a SYSTEM 'file:///etc/hostname'><a/>"
+    deep = "<a>" * 200 + "</a>" * 200
+
+    for text in (declares, deep, "<a>"):
+        with pytest.raises(UnusableImage) as caught:
+            check_xml(text.encode(encoding))
+        assert caught.value.code == "xml_unsafe"
+    check_xml("<?xml version='1.0'?><a><b>é</b></a>".encode())
 
 
 @pytest.mark.skipif(
