@@ -34,6 +34,7 @@ PAPER_IN = ((8.27, 11.69), (5.83, 8.27), (4.13, 8.27), (3.90, 8.27), (4.13, 5.83
 """Usual paper sizes, inches: A4, A5, DL, reply card, A6, A3, Letter."""
 MIN_LONG_IN, MAX_LONG_IN = 3.0, 18.0
 """Paper that goes through a document scanner; a resolution that makes it otherwise is a program's default."""
+MAX_POINTS = 20_000
 USUAL_DPI = (100, 150, 200, 240, 300, 400, 600)
 MAX_XML_BYTES = 5 * 1024 * 1024
 MAX_XML_DEPTH = 100
@@ -206,8 +207,7 @@ def _raster_pdf(path: Path, numbers: Sequence[int], out: Path, limits: Limits) -
 def _by_pdfium(document: pypdfium2.PdfDocument, number: int, out: Path, limits: Limits) -> RasterPage:
     page = document[number - 1]
     width_pt, height_pt = page.get_size()
-    if not (1 <= width_pt < 20_000 and 1 <= height_pt < 20_000):
-        raise UnusableImage(f"page {number} measures {width_pt:g} x {height_pt:g} points", code="too_many_pixels")
+    _check_size(number, width_pt, height_pt)
     scan = _whole_scan(page, limits)
     if scan is not None:
         return RasterPage(number, _save(scan[0], out, number), scan[1])
@@ -217,6 +217,13 @@ def _by_pdfium(document: pypdfium2.PdfDocument, number: int, out: Path, limits: 
     gray = _drawn(page, dpi)
     text = None if native else page_text(page, dpi=dpi, size=(gray.shape[1], gray.shape[0]))
     return RasterPage(number, _save(gray, out, number), dpi, text)
+
+
+def _check_size(number: int, width_pt: float, height_pt: float) -> None:
+    if not (width_pt < MAX_POINTS and height_pt < MAX_POINTS):
+        raise UnusableImage(f"page {number} measures {width_pt:g} x {height_pt:g} points", code="too_many_pixels")
+    if not (width_pt >= 1 and height_pt >= 1):
+        raise UnusableImage(f"page {number} has no size", code="no_page")
 
 
 def _drawn(page: pypdfium2.PdfPage, dpi: float) -> GrayImage:
@@ -293,19 +300,25 @@ def _native_dpi(page: pypdfium2.PdfPage, width_pt: float, height_pt: float) -> f
 
 
 def _by_poppler(path: Path, number: int, out: Path, limits: Limits) -> RasterPage:
-    from pdf2image import convert_from_path
+    from pdf2image import convert_from_path, pdfinfo_from_path
 
     try:
+        told = pdfinfo_from_path(str(path), first_page=number, last_page=number, timeout=10)
+        shape = next(str(value) for name, value in told.items() if re.fullmatch(r"Page(\s+\d+)? size", name))
+        width_pt, height_pt = (float(side) for side in re.findall(r"[\d.]+", shape)[:2])
+        _check_size(number, width_pt, height_pt)
+        dpi = round(min(DEFAULT_DPI, 72 * (limits.max_pixels / (width_pt * height_pt)) ** 0.5))
         pictures = convert_from_path(
-            str(path), dpi=200, first_page=number, last_page=number, grayscale=True, timeout=20, size=(None, 3300)
+            str(path), dpi=dpi, first_page=number, last_page=number, grayscale=True, use_cropbox=True, timeout=20
         )
+    except UnusableImage:
+        raise
     except Exception as error:
         raise UnusableImage(f"page {number}: neither PDFium nor poppler can draw it", code="no_page") from error
-    if not pictures or pictures[0].width * pictures[0].height > limits.max_pixels:
+    if not pictures or pictures[0].width * pictures[0].height > 1.1 * limits.max_pixels:
         raise UnusableImage(f"page {number}: no picture", code="no_page")
     gray: GrayImage = np.asarray(pictures[0].convert("L"))
-    dpi = _guessed_dpi(pictures[0].width, pictures[0].height)
-    return RasterPage(number, _save(gray, out, number), dpi, repaired=True)
+    return RasterPage(number, _save(gray, out, number), float(dpi), repaired=True)
 
 
 def _open_picture(path: Path, limits: Limits) -> Image.Image:

@@ -20,7 +20,7 @@ from models.errors import REFUSALS, UnusableImage
 
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
-    return Sandbox(max_pages=50, limits=Limits(wall_s=15, cpu_s=10))
+    return Sandbox(max_pages=50, limits=Limits(wall_s=15, cpu_s=10, memory_bytes=500_000_000))
 
 
 def letter(pages: int = 1) -> bytes:
