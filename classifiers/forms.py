@@ -257,7 +257,7 @@ def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8])
     if agreeing.sum() >= 20:
         # A photograph's perspective moves points further than a scanner's turn and scale explain.
         bent, inside = cv2.findHomography(source, target, cv2.RANSAC, 4.0, maxIters=500)
-        if bent is not None and inside.sum() >= agreeing.sum() and _is_paper(bent):
+        if bent is not None and inside.sum() >= agreeing.sum() and _is_paper(np.asarray(bent, np.float64)):
             return np.asarray(bent, np.float64), int(inside.sum())
     return (whole, int(agreeing.sum())) if _is_paper(whole) else None
 
