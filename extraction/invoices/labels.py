@@ -92,7 +92,8 @@ def _are_two_labels(stack: Label, cells: Sequence[Cell], document: Document) -> 
     """The cells are labels of their own, one under the other, with their values beside them."""
     if all(_has_value_beside(cell, document) for cell in cells):
         return True
-    return stack.strength < 1.0 and all(any(label.whole for label in _in_cell(cell)) for cell in cells)
+    own = any(label.whole and label.strength > 0.9 for label in _in_cell(cells[0]))
+    return stack.strength < 1.0 and own
 
 
 def _has_value_beside(cell: Cell, document: Document) -> bool:

@@ -25,9 +25,11 @@ _KNOWN: dict[str, str] = {
 _LONG = [phrase for phrase in _KNOWN if len(phrase) >= 5]
 _NUMERIC = ("quantity", "unit_price", "total", "rate", "gross", "other")
 _END = re.compile(
-    r"^(?:sous ?)?total\b|^montant (?:total|ht|h t|ttc|hors|net)|^net (?:a payer|ht|ttc)|^tva\b|^t v a\b|^base ht|^a reporter"
-    r"|^a payer|^reste a payer|^iban|^coordonnees|^conditions|^en cas de|^subtotal|^summe|^gesamt|^zwischensumme|^netto"
-    r"|^report\b|^arrete|^reglement|^total|^acompte|^merci|^cumul|^somme|^base\b|^recapitul|^soit |^echeance|^hors taxes"
+    r"^(?:sous ?)?total\b|^montant (?:total|ht|h t|ttc|hors|net)|^net (?:a payer|ht|ttc)|^tva\b|^t v a\b|^base ht"
+    r"|^a reporter|^a payer|^reste a payer|^iban|^coordonnees|^conditions|^en cas de|^subtotal|^summe|^gesamt"
+    r"|^zwischensumme|^netto"
+    r"|^report\b|^arrete|^reglement|^total|^acompte|^merci|^cumul|^somme|^base\b|^recapitul|^soit |^echeance"
+    r"|^hors taxes"
     r"|^toutes taxes|^remise globale|^montant a|^rechnungsbetrag|^taux\b|^prix total|^solde|^page \d"
 )
 
@@ -60,6 +62,12 @@ class Item:
     words: list[str] = field(default_factory=list)
     numbers: dict[str, Mention] = field(default_factory=dict)
     bottom: float = 0.0
+
+    def go_on(self, row: Row, words: str) -> None:
+        """Its description wraps into one more row."""
+        self.words.append(words)
+        self.rows.append(row.number)
+        self.bottom = row.box.bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +125,9 @@ def _head(row: Row, document: Document) -> Head | None:
         columns = _columns(rows)
         kinds = {c.kind for c in columns}
         numeric = kinds & {"quantity", "unit_price", "total", "gross"}
-        enough = len(numeric) >= 2 and (kinds & {"description", "quantity", "unit_price"})
-        if enough and "total" in numeric | ({"total"} if "gross" in numeric else set()) | kinds:
-            if best is None or len(columns) > len(best.columns):
-                best = Head(tuple(columns), tuple(r.number for r in rows), row.page)
+        enough = len(numeric) >= 2 and kinds & {"description", "quantity", "unit_price"} and kinds & {"total", "gross"}
+        if enough and (best is None or len(columns) > len(best.columns)):
+            best = Head(tuple(columns), tuple(r.number for r in rows), row.page)
     return best
 
 
@@ -166,7 +173,7 @@ def _split_heads(cell: Cell) -> list[Cell]:
             before, part = best[start], cell.part(start, end)
             if (
                 before is not None
-                and _column_kind(part.text)
+                and _compact(part.text) in _KNOWN
                 and (best[end] is None or len(before) + 1 < len(best[end] or ()))
             ):
                 best[end] = [*before, part]
@@ -196,11 +203,7 @@ def _items_under(head: Head, document: Document, page: int) -> list[Item]:
     items: list[Item] = []
     start = head.rows[-1] + 1 if head.rows else 0
     loose: list[tuple[Row, str]] = []
-    for row in document.rows[start:]:
-        if row.page != page:
-            if row.page > page:
-                break
-            continue
+    for row in (row for row in document.rows[start:] if row.page == page):
         if row.number in head.rows or _column_kinds(row) >= 3:
             if items:
                 break
@@ -218,9 +221,7 @@ def _items_under(head: Head, document: Document, page: int) -> list[Item]:
                 loose = []
         elif words and not numbers:
             if items and row.box.y - items[-1].bottom < 3.5:
-                items[-1].words.append(words)
-                items[-1].rows.append(row.number)
-                items[-1].bottom = row.box.bottom
+                items[-1].go_on(row, words)
             elif items and row.box.y - items[-1].bottom > 40:
                 break
             else:
@@ -232,7 +233,7 @@ _PRICE_NEAR_MM = 7.0
 
 
 def _find_price(row: Row, numbers: dict[str, Mention], document: Document) -> None:
-    """A price that is printed a little above or below its line (`brut`, `net`): the one that makes the product right."""
+    """A price printed a little above or below its line (`brut`, `net`): the one that makes the product right."""
     quantity, total, price = numbers.get("quantity"), numbers.get("total"), numbers.get("unit_price")
     if quantity is None or total is None or (price is not None and _agree(quantity.amount, price.amount, total.amount)):
         return

@@ -193,7 +193,7 @@ def numbers_of(document: Document, value_type: str) -> list[Mention]:
     """Mentions of one type (`iban`, `vat_id`, `siret`, `siren`) in every cell, those in two stacked cells included."""
     patterns = {"iban": _IBAN, "vat_id": _VAT, "siret": _RUN, "siren": _RUN}
     found: list[Mention] = []
-    for cell in _readable(document):
+    for cell in document.cells if value_type == "siren" else _readable(document):
         text, places = _joined(cell)
         for match in _overlapping(patterns[value_type], text):
             hit = _standing(value_type, match[0])
@@ -272,12 +272,12 @@ def _standing(value_type: str, text: str) -> tuple[str, bool, int] | None:
         if size > len(compact_ends):
             continue
         part = text[: compact_ends[size - 1]]
-        if value_type != "siren" and value_type != "siret" and size < len(compact_ends) and _cuts_a_word(text, part):
+        if _cuts_a_word(text, part):
             continue
         value = known.parse(part)
         if value is not None and set(known.check(value)) <= _FORGIVEN:
             return value, False, len(part)
-    for size in sizes if value_type in ("siret", "siren") else (27, 13):
+    for size in sizes if value_type in {"siret", "siren"} else (27, 13):
         if size <= len(compact_ends):
             part = text[: compact_ends[size - 1]]
             value = repair(value_type, part)

@@ -10,26 +10,34 @@ from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention, mention_of, numbers_of, unchecked_numbers
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.pointing import strengths
+from models.geometry import Box
 from models.values.identifiers import siren_of_vat_id
 
 _BUYER = re.compile(
-    r"\b(?:mairie|commune|ville|regie|communaute|departement|conseil|ccas|cias|syndicat|metropole|agglomeration|region|siva?om"
-    r"|sdis|ehpad|hopital|lycee|college|ecole|prefecture|tresorerie|service des eaux|siaep|sivu|sdea|collectivite|office"
+    r"\b(?:mairie|commune|ville|regie|communaute|departement|conseil|ccas|cias|syndicat|metropole|agglomeration"
+    r"|region"
+    r"|siva?om|sdis|ehpad|hopital|lycee|college|ecole|prefecture|tresorerie|service des eaux|siaep|sivu|sdea"
+    r"|collectivite|office"
     r"|centre hospitalier|etablissement public|universite|ministere|sidec|cc des|cc du|eaux d|eau d|sieg?)\b"
 )
 _LEGAL = re.compile(
-    r"\b(?:sarl|sas|sasu|eurl|sa|snc|sci|scop|eirl|gmbh|ag|ltd|inc|bv|nv|gie|selarl|ei|kg|ohg|llc|sca|scic|plc|s a r l|s a s|s a"
-    r"|micro entreprise|ets|entreprise|et fils|cabinet|associes)\b"
+    r"\b(?:sarl|sas|sasu|eurl|sa|snc|sci|scop|eirl|gmbh|ag|ltd|inc|bv|nv|gie|selarl|ei|kg|ohg|llc|sca|scic|plc"
+    r"|s a r l|s a s|s a|micro entreprise|ets|entreprise|et fils|cabinet|associes)\b"
 )
 _POSTAL = re.compile(r"(?:^|\s)(?:[FD]\s?-?\s?)?[0-9]{5}\s+[A-ZÀ-Ýa-zà-ÿ]{2}")
 _STREET = re.compile(
-    r"\b(?:rue|avenue|av|boulevard|bd|chemin|impasse|allee|place|route|rte|quai|lotissement|zone|za|zi|zac|bp|cs|cedex|lieu dit"
-    r"|square|cours|passage|sentier|hameau|residence|batiment|bat|parc|voie|strasse|street|weg|straat|montee|faubourg|esplanade|villa)\b"
+    r"\b(?:rue|avenue|av|boulevard|bd|chemin|impasse|allee|place|route|rte|quai|lotissement|zone|za|zi|zac|bp"
+    r"|cs|cedex"
+    r"|lieu dit|square|cours|passage|sentier|hameau|residence|batiment|bat|parc|voie|strasse|street|weg|straat"
+    r"|montee|faubourg"
+    r"|esplanade|villa)\b"
     r"|str(?:asse)?\b.*[0-9]|strasse|^[0-9]{1,4}(?: bis| ter)? [a-z]"
 )
 _NOT_NAME = re.compile(
-    r"\b(?:tel|telephone|fax|email|mail|siret|siren|tva|iban|bic|facture|date|page|capital|rcs|ape|naf|www|http|echeance"
-    r"|total|montant|designation|quantite|commande|reference|ref|numero|invoice|rechnung|service|marche|conditions|madame"
+    r"\b(?:tel|telephone|fax|email|mail|siret|siren|tva|iban|bic|facture|date|page|capital|rcs|ape|naf|www|http"
+    r"|echeance"
+    r"|total|montant|designation|quantite|commande|reference|ref|numero|invoice|rechnung|service|marche"
+    r"|conditions|madame"
     r"|veuillez|avoir|duplicata|original|telefon|seite|code|attention|objet|no)\b|@|\.fr\b|\.com\b"
 )
 
@@ -82,16 +90,21 @@ def _above(cell: Cell, document: Document) -> Cell | None:
     best: Cell | None = None
     for row in document.rows[max(0, cell.row - 6) : cell.row]:
         for other in row.cells:
-            if other.page != cell.page or (
-                abs(other.box.x - cell.box.x) > 3 and abs(other.box.center_x - cell.box.center_x) > 2
-            ):
-                if abs(other.box.right - cell.box.right) > 1.5:
-                    continue
+            if other.page != cell.page or not _one_column(other.box, cell.box):
+                continue
             if -1.5 <= cell.box.y - other.box.bottom <= 1.1 * max(cell.box.height, other.box.height) and (
                 best is None or other.box.y > best.box.y
             ):
                 best = other
     return best
+
+
+def _one_column(above: Box, below: Box) -> bool:
+    return (
+        abs(above.x - below.x) <= 3
+        or abs(above.center_x - below.center_x) <= 2
+        or abs(above.right - below.right) <= 1.5
+    )
 
 
 def choose_names(
@@ -181,13 +194,9 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
     if others:
         text = " ".join(t.text for t in cell.tokens[: min(others)])
     for label in labels:
-        if (
-            label.cell is cell
-            and label.field in ("buyer_name", "seller_name")
-            and label.start == 0
-            and label.end < len(cell.tokens)
-        ):
-            if cell.tokens[label.end - 1].text.endswith(":") or cell.tokens[label.end].text.startswith(":"):
+        if label.cell is cell and label.field in _NAMING and label.start == 0 and label.end < len(cell.tokens):
+            last, after = cell.tokens[label.end - 1].text, cell.tokens[label.end].text
+            if last.endswith(":") or after.startswith(":"):
                 text = " ".join(t.text for t in cell.tokens[label.end :]).lstrip(": ")
     folded = fold(text)
     letters = sum(c.isalpha() for c in text)
@@ -285,15 +294,10 @@ def _seller_vats(vats: Sequence[Mention], labels: Sequence[Label], document: Doc
 def _near_buyer(mention: Mention, labels: Sequence[Label], document: Document) -> bool:
     """It stands within the buyer's address or just under it, or in the column under the buyer's label."""
     place = mention.box
-    for label in labels:
-        if (
-            label.field == "buyer_name"
-            and label.strength > 0.9
-            and label.start == 0
-            and label.cell.page == mention.cell.page
-        ):
-            if 0 < place.y - label.box.y < 55 and abs(label.box.x - mention.cell.box.x) < 8:
-                return True
+    heads = [label for label in labels if label.field == "buyer_name" and label.strength > 0.9 and label.start == 0]
+    for head in (label for label in heads if label.cell.page == mention.cell.page):
+        if 0 < place.y - head.box.y < 55 and abs(head.box.x - mention.cell.box.x) < 8:
+            return True
     for cell in document.on_page(mention.cell.page):
         if 0 <= place.y - cell.box.y < 35 and abs(cell.box.x - mention.cell.box.x) < 6 and _BUYER.search(cell.folded):
             return True
