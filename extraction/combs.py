@@ -147,7 +147,7 @@ def _snapped(depth: FloatArray, cells: Sequence[Box]) -> list[Box]:
     tall = max(5, round(0.55 * cells[0].height))
     wide = max(5, round(0.55 * cells[0].width))
     upright = cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((tall, 1), np.uint8))
-    level = cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((1, wide), np.uint8))
+    level = np.asarray(cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((1, wide), np.uint8)), np.float32)
     top, bottom = min(c.y for c in cells), max(c.bottom for c in cells)
     middle = upright[max(0, round(top)) : round(bottom)]
     edges = sorted({round(x, 2) for cell in cells for x in (cell.x, cell.right)})
@@ -292,7 +292,7 @@ def _half_thickness(depth: FloatArray, lines: Sequence[tuple[float, float, float
 
 
 def _bridge(depth: FloatArray, x: float, top: float, bottom: float, half: int) -> None:
-    """Replace the columns of an upright line by what crosses it: dark only where both sides are, a little up or down."""
+    """Replace the columns of an upright line by what crosses it: dark only where both sides are, more or less level."""
     center = round(x)
     left, right = center - half, center + half
     if left < 2 or right > depth.shape[1] - 3:
@@ -315,7 +315,9 @@ def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box, plain: tuple[
     darkest = float(np.percentile(depth, 99.5))
     scale = max(darkest, 60.0)
     mask = (depth > _INK * scale).astype(np.uint8)
-    count, labels, stats, centers = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    count, found, measured, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    labels, stats = np.asarray(found, np.int32), np.asarray(measured, np.int32)
+    centers = np.asarray(middles, np.float64)
     owner = _owners(labels, count, stats, cells)
     pictures, ink = [], []
     for number, cell in enumerate(cells):
@@ -344,7 +346,7 @@ def _owners(labels: NDArray[np.int32], count: int, stats: NDArray[np.int32], cel
     owner[best < 0.3] = -1
     owner[several] = -2
     owner[0] = -3
-    return owner
+    return np.asarray(owner, np.int64)
 
 
 def _cell_picture(

@@ -20,7 +20,7 @@ _TRIED = 6
 """Alternatives a cell that are followed."""
 
 Step = Callable[[Hashable, int, str], "tuple[Hashable, float] | None"]
-"""(state, position, character) -> (next state, how likely such a character is there), `None` when it cannot stand there."""
+"""(state, position, character) -> (next state, how likely such a character is there), `None` when it cannot be."""
 Final = Callable[[Hashable], float]
 """How likely it is that what was written ends in this state; 0 when it cannot."""
 
@@ -165,7 +165,7 @@ def surprise(cells: Sequence[Mapping[str, float]]) -> float:
 
 
 def illegible(cells: Sequence[Mapping[str, float]]) -> float:
-    """Probability that a cell among written ones looks empty, as the mass that a search without empty cells leaves out."""
+    """The mass that a search without empty cells leaves out: some cell among written ones looks empty."""
     whole = filled = 1.0
     for cell in cells:
         total = sum(cell.values())

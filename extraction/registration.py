@@ -1,4 +1,4 @@
-"""Lay a form over a page to a fraction of a millimetre, or refuse: a zone read in the wrong place is worse than none."""
+"""Lay a form over a page to a fraction of a millimetre, or refuse: a zone in the wrong place is worse than none."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> FormMat
         better, inside = cv2.findHomography(centers, projected(seen, matrix), cv2.RANSAC, 0.45 * _px_per_mm(matrix))
         if better is None or inside.sum() < max(_FEWEST, 0.4 * len(centers)):
             raise Unreadable(_refusal(match, "ses repères ne concordent pas"))
-        left = np.linalg.norm(projected(projected(seen, matrix), np.linalg.inv(better)) - centers, axis=1)
+        left = np.linalg.norm(projected(projected(seen, matrix), _inverse(better)) - centers, axis=1)
         error = float(np.percentile(left[inside.ravel().astype(bool)], 90))
         matrix = np.asarray(better / better[2, 2], np.float64)
     if error > MOST_ERROR_MM:
@@ -137,6 +137,10 @@ def _refusal(match: FormMatch, why: str) -> str:
     return f"Le formulaire {match.form} (page {match.form_page}) ne se laisse pas superposer : {why}. À saisir."
 
 
+def _inverse(matrix: cv2.typing.MatLike) -> Matrix:
+    return np.asarray(np.linalg.inv(np.asarray(matrix, np.float64)), np.float64)
+
+
 def _px_per_mm(matrix: Matrix) -> float:
     return float(math.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
 
@@ -149,7 +153,7 @@ def _landmarks(template: FormTemplate, number: int) -> tuple[tuple[float, float,
     small = np.asarray(cv2.resize(blank, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.9), np.uint8)
     # Corners, not lines: a piece of a line can slide along it.
-    corners = cv2.cornerMinEigenVal(smooth, blockSize=7, ksize=3)
+    corners = np.asarray(cv2.cornerMinEigenVal(smooth, blockSize=7, ksize=3), np.float32)
     fixed = np.ones(smooth.shape, np.float32)
     zones = template.definition.zones_on(number)
     for zone in zones:
@@ -195,7 +199,7 @@ def _found(
         window = level[top : y + patch.shape[0] + search, left : x + patch.shape[1] + search]
         if window.shape[0] < patch.shape[0] or window.shape[1] < patch.shape[1]:
             continue
-        answer = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
+        answer = np.asarray(cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED), np.float32)
         _, best, _, (at_x, at_y) = cv2.minMaxLoc(answer)
         if best < _SAME_PRINT:
             continue

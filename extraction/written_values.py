@@ -38,7 +38,24 @@ def decode_comb(
     else:
         special = _serial if name == "meter_serial" else _SPECIAL.get(value_type, _words)
         found = special(characters)
+    if value_type in _FILLED:
+        return _all_or_nothing(found, characters)
     return _or_empty(found, empty, characters)
+
+
+_FILLED = frozenset({"siret", "iban", "phone", "postal_code", "bic"})
+"""Values that fill their comb or most of it: cells that all look empty are an empty field, not a short value."""
+_FEWEST_WRITTEN = 5
+
+
+def _all_or_nothing(found: Sequence[Guess], characters: Sequence[Character]) -> list[Guess]:
+    blanks = [min(max(character.probability(""), FLOOR), 1 - FLOOR) for character in characters]
+    # The cells most likely written, as many as the shortest such value has.
+    written = math.prod(1 - p for p in sorted(blanks)[:_FEWEST_WRITTEN])
+    empty = math.prod(sorted(blanks)[:_FEWEST_WRITTEN])
+    share = empty / (empty + written)
+    rest = [Guess(g.text, g.probability * (1 - share)) for g in found if g.text]
+    return sorted([*rest, Guess("", share)], key=lambda g: -g.probability)
 
 
 def _or_empty(found: Sequence[Guess], empty: float, characters: Sequence[Character]) -> list[Guess]:
@@ -118,11 +135,9 @@ def _postal_code(characters: Sequence[Character]) -> list[Guess]:
     known = communes()
     weighed = []
     for path in paths:
-        if len(path.text) != 5 or check_postal_code(path.text):
-            weight = 0.002
-        else:
-            weight = 1.0 if path.text in known else 0.35
-        weighed.append(decoding.weighed(path, weight))
+        possible = len(path.text) == 5 and not check_postal_code(path.text)
+        listed = 1.0 if path.text in known else 0.35
+        weighed.append(decoding.weighed(path, listed if possible else 0.002))
     total = sum(path.mass for path in weighed) + 0.02 * max(0.0, mass - sum(path.mass for path in paths))
     return guesses(sorted(weighed, key=lambda path: -path.mass), total, 0.35 * decoding.illegible(cells))
 
@@ -145,7 +160,8 @@ def _siret(characters: Sequence[Character]) -> list[Guess]:
 
 def _iban(characters: Sequence[Character]) -> list[Guess]:
     french = _french_iban(characters)
-    if french and french[0].probability > 0.5:
+    head = characters[0].probability("F") * characters[1].probability("R") if len(characters) > 1 else 0.0
+    if french and (french[0].probability > 0.5 or head > 0.2):
         return french
     foreign = _foreign_iban(characters)
     if foreign and (not french or foreign[0].probability > 2 * french[0].probability):
@@ -177,10 +193,14 @@ def _french_iban(characters: Sequence[Character]) -> list[Guess]:
     if found and found[0].probability > 0.5:
         return found
     # Nothing that the reader lists has a right key: it may be a digit that it does not list.
-    for cell in cells[4:27]:
+    for cell in sorted(cells[4:27], key=lambda cell: max(cell.values()))[:_RECONSIDERED]:
         for digit in digits:
             cell.setdefault(digit, FLOOR)
     return _with_rib_key(cells)
+
+
+_RECONSIDERED = 8
+"""So many of the least sure cells may hold a digit that the reader does not list."""
 
 
 def _with_rib_key(cells: Sequence[Mapping[str, float]]) -> list[Guess]:
@@ -301,7 +321,7 @@ def _serial(characters: Sequence[Character]) -> list[Guess]:
             return None
         return state, 36 / len(usual_of[_SERIAL[position]])
 
-    start, step, final = run_of(_ALNUM)
+    start, step, final = run_of(_ALNUM + "-/.")
     free, free_mass = search(cells, start=start, step=step, final=final)
     if len(cells) < len(_SERIAL):
         return guesses(free, free_mass)

@@ -200,7 +200,7 @@ def _read_barcode(sheet: _Sheet, zone: Zone, barcodes: Sequence[Barcode]) -> Rea
         if inside and zone.symbology in (None, barcode.symbology):
             return Reading(barcode.text, _CODE_CONFIDENCE, box, f"zxing {barcode.symbology}")
     wanted = [_SYMBOLOGIES[zone.symbology]] if zone.symbology in _SYMBOLOGIES else list(_SYMBOLOGIES.values())
-    formats = [getattr(zxingcpp.BarcodeFormat, name) for name in wanted]
+    formats = zxingcpp.barcode_formats_from_str(",".join(wanted))
     for picture in _code_pictures(sheet.cut(zone.box.grown(3.0), 12.0)):
         found = zxingcpp.read_barcodes(picture, formats=formats, try_rotate=True, try_downscale=True, try_invert=False)
         if found:
@@ -293,7 +293,7 @@ def _without_print(cut: GrayImage, blank: GrayImage) -> GrayImage:
     printed = (blank < 200).astype(np.uint8)
     if not printed.any():
         return cut
-    covered = cv2.dilate(printed, np.ones((3, 5), np.uint8))
+    covered = np.asarray(cv2.dilate(printed, np.ones((3, 5), np.uint8)), np.uint8)
     covered[:1], covered[-1:] = 0, 0
     covered[_written_over(cut, printed, covered)] = 0
     return np.asarray(cv2.inpaint(cut, covered, 3, cv2.INPAINT_TELEA), np.uint8)
@@ -330,7 +330,7 @@ def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
         keep[label] = not speck and not streak and within > 0.35 * tall
     if not keep.any() or stats[keep, cv2.CC_STAT_AREA].sum() < 25:
         return None
-    _drop_lone_specks(keep, stats, cut.shape[0])
+    _drop_lone_specks(keep, np.asarray(stats, np.int32), cut.shape[0])
     foreign = (labels > 0) & ~keep[labels]
     cleaned = cut.copy()
     cleaned[cv2.dilate(foreign.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~keep[labels]] = paper

@@ -100,7 +100,7 @@ def _depth(picture: GrayImage) -> FloatArray:
     paper = cv2.resize(cv2.blur(bright, (9, 9)), (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
     depth = paper.astype(np.float32) - picture.astype(np.float32)
     # The brightest is above the paper by its noise; the paper itself is what there is most of.
-    return np.maximum(0, depth - float(np.median(depth)))
+    return np.asarray(np.maximum(0, depth - float(np.median(depth))), np.float32)
 
 
 def _box_in(depth: FloatArray, blank: GrayImage, margin_mm: float) -> tuple[int, int, int, int]:
@@ -111,8 +111,8 @@ def _box_in(depth: FloatArray, blank: GrayImage, margin_mm: float) -> tuple[int,
     cv2.rectangle(frame, (margin, margin), (width - margin - 1, height - margin - 1), 1.0, 3)
     slide = max(2, min(margin - 2, 9))
     pattern = frame[slide : height - slide, slide : width - slide]
-    pattern = cv2.GaussianBlur(pattern, (0, 0), 1.0)
-    answer = cv2.matchTemplate(np.minimum(depth, 120.0), pattern, cv2.TM_CCOEFF_NORMED)
+    pattern = np.asarray(cv2.GaussianBlur(pattern, (0, 0), 1.0), np.float32)
+    answer = np.asarray(cv2.matchTemplate(np.minimum(depth, 120.0), pattern, cv2.TM_CCOEFF_NORMED), np.float32)
     ys, xs = np.mgrid[-slide : slide + 1, -slide : slide + 1]
     # A tick over the frame blurs the peak: near the expected place is likelier.
     answer = answer - 0.0015 * (xs**2 + ys**2)

@@ -1,0 +1,150 @@
+"""Which form a page is: found however it lies, not found where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from classifiers.forms import match_form
+from models.image import GrayImage
+from models.templates import FormTemplate
+from pipeline.templates import load_templates
+
+FORMS = Path(__file__).parents[2] / "pipeline" / "forms"
+DPI = 150.0
+
+
+@pytest.fixture(scope="module")
+def templates() -> tuple[FormTemplate, ...]:
+    return load_templates(FORMS)
+
+
+def page_of(template: FormTemplate, number: int = 1) -> GrayImage:
+    """A clean scan of one page of a form at `DPI`."""
+    blank = template.blanks[number - 1]
+    scale = DPI / template.dpi
+    return np.asarray(cv2.resize(blank, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def named(templates: tuple[FormTemplate, ...], form: str) -> FormTemplate:
+    return next(template for template in templates if template.id == form)
+
+
+def moved(page: GrayImage, matrix: NDArray[np.float64], *, paper: int = 255) -> GrayImage:
+    size = (page.shape[1], page.shape[0])
+    return np.asarray(cv2.warpPerspective(page, matrix, size, borderValue=(paper,)), np.uint8)
+
+
+def turned(page: GrayImage, angle_deg: float, scale: float = 1.0) -> NDArray[np.float64]:
+    height, width = page.shape
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle_deg, scale)
+    return np.vstack([turn, [0, 0, 1]])
+
+
+def scanned(page: GrayImage) -> GrayImage:
+    noise = np.random.default_rng(1).normal(0, 9, page.shape)
+    gray = cv2.GaussianBlur(page, (0, 0), 0.8).astype(np.float64) * 0.75 + 40
+    return np.clip(gray + noise, 0, 255).astype(np.uint8)
+
+
+def misplacement_mm(to_page: tuple[float, ...], truth: NDArray[np.float64], template: FormTemplate) -> float:
+    """The largest distance between where points of the form are believed and where they are."""
+    width, height = template.definition.page_mm
+    corners = np.array([[10, 10], [width - 10, 10], [width - 10, height - 10], [10, height - 10]], np.float64)
+    found = cv2.perspectiveTransform(corners[None], np.array(to_page).reshape(3, 3))[0]
+    pixels = corners * DPI / 25.4
+    true = cv2.perspectiveTransform((pixels - 0.5)[None], truth)[0] + 0.5
+    return float(np.linalg.norm(found - true, axis=1).max() * 25.4 / DPI)
+
+
+@pytest.mark.parametrize("form", ["tcard-a", "tcard-b", "sepa-mandate-a", "subscription-a"])
+@pytest.mark.parametrize(("angle_deg", "scale"), [(0.0, 1.0), (4.5, 0.92), (-3.0, 1.08), (180.0, 1.0)])
+def test_a_scan_is_found_however_it_lies(
+    templates: tuple[FormTemplate, ...], form: str, angle_deg: float, scale: float
+) -> None:
+    template = named(templates, form)
+    page = page_of(template)
+    matrix = turned(page, angle_deg, scale)
+
+    match = match_form(scanned(moved(page, matrix)), dpi=DPI, templates=templates)
+
+    assert match is not None
+    assert (match.form, match.form_page) == (form, 1)
+    assert match.confidence > 0.9
+    assert misplacement_mm(match.to_page, matrix, template) < 0.5
+
+
+def test_a_page_of_terms_without_zones_is_found_as_that_page(templates: tuple[FormTemplate, ...]) -> None:
+    match = match_form(scanned(page_of(named(templates, "subscription-a"), 2)), dpi=DPI, templates=templates)
+
+    assert match is not None
+    assert (match.form, match.form_page) == ("subscription-a", 2)
+
+
+def test_a_photograph_at_a_slant_is_found(templates: tuple[FormTemplate, ...]) -> None:
+    template = named(templates, "tcard-b")
+    page = page_of(template)
+    height, width = page.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    seen = corners + np.array([[20, 12], [-25, 4], [-6, -18], [12, -8]], np.float32)
+    matrix = np.asarray(cv2.getPerspectiveTransform(corners, seen), np.float64)
+    shade = np.linspace(1.0, 0.6, width)[None, :]
+
+    photo = np.clip(moved(page, matrix, paper=90) * shade, 0, 255).astype(np.uint8)
+    match = match_form(photo, dpi=DPI, templates=templates)
+
+    assert match is not None
+    assert match.form == "tcard-b"
+    assert misplacement_mm(match.to_page, matrix, template) < 0.5
+
+
+def test_a_bitonal_scan_without_a_corner_is_found(templates: tuple[FormTemplate, ...]) -> None:
+    page = scanned(page_of(named(templates, "sepa-mandate-a")))
+    bitonal = np.where(page > 170, 255, 0).astype(np.uint8)
+    bitonal[: bitonal.shape[0] // 4, : bitonal.shape[1] // 4] = 255
+
+    match = match_form(bitonal, dpi=DPI, templates=templates)
+
+    assert match is not None
+    assert match.form == "sepa-mandate-a"
+
+
+@pytest.mark.parametrize("form", ["tcard-a", "sepa-mandate-a"])
+def test_another_form_of_the_same_blocks_in_other_places_is_none(
+    templates: tuple[FormTemplate, ...], form: str
+) -> None:
+    page = page_of(named(templates, form))
+    height, width = page.shape
+    other = np.full_like(page, 255)
+    rng = np.random.default_rng(3)
+    for top in range(0, height, height // 3):
+        for left in range(0, width, width // 2):
+            block = page[top : top + height // 3, left : left + width // 2]
+            dy, dx = (int(v) for v in rng.integers(-50, 50, 2))
+            shifted = cv2.warpAffine(
+                block, np.array([[1, 0, left + dx], [0, 1, top + dy]], np.float32), (width, height), borderValue=(255,)
+            )
+            other = np.minimum(other, shifted)
+
+    assert match_form(scanned(other), dpi=DPI, templates=templates) is None
+
+
+def test_a_letter_is_no_form(templates: tuple[FormTemplate, ...]) -> None:
+    letter = np.full((1754, 1240), 255, np.uint8)
+    for number, y in enumerate(range(150, 1600, 42)):
+        text = f"{number} Madame, Monsieur, nous vous prions d'agreer nos salutations"
+        cv2.putText(letter, text, (110, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (20,), 2)
+
+    assert match_form(letter, dpi=DPI, templates=templates) is None
+
+
+def test_a_blank_side_is_no_form(templates: tuple[FormTemplate, ...]) -> None:
+    assert match_form(np.full((1754, 1240), 250, np.uint8), dpi=DPI, templates=templates) is None
+
+
+def test_without_templates_nothing_is_found() -> None:
+    assert match_form(np.zeros((400, 400), np.uint8), dpi=DPI, templates=()) is None
