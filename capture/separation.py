@@ -10,18 +10,24 @@ from dataclasses import dataclass
 
 from models.definitions import DocumentType
 from models.geometry import MM_PER_INCH
-from models.reading import PageReading
+from models.reading import PageClues, PageReading
 
 MOST_WORDS_ON_A_SHEET = 80
 """A separator sheet carries at most its instructions."""
 MOST_WORDS_IN_A_TITLE = 25
 MOST_WORDS_ON_A_BACK = 3
+SURE_OTHER = 0.98
+SURE_TYPE = 0.9
 CARD_MM = 225.0
 """Long side of the largest reply card."""
 _SAYS_SO = re.compile(
     r"\bsepar(?:ateur|atrice|ator|ation de (?:document|pli|lot))|\bintercalaire\b|\btrennblatt\b"
     r"|\bpatch ?(?:code|t\b|[1-6]\b)"
     r"|\bfeuill?e de (?:separation|tri)\b|\bnouveau (?:document|pli|lot)\b|\b(?:new document|document separator)\b"
+)
+_OPENS = re.compile(r"^\s*(?:objet|concerne|(?:cher|chere|chers)\b|madame|monsieur|mesdames|messieurs)\b", re.MULTILINE)
+_CLOSES = re.compile(
+    r"\bveuillez (?:agreer|recevoir|croire)|\bje vous prie d|\bnous vous prions d|\bsalutations\b|\bcordialement\b"
 )
 
 
@@ -61,6 +67,7 @@ def separate(readings: Sequence[PageReading], *, form_pages: dict[str, int] | No
         form_pages=form_pages or {},
         cautious=_divided_by_sheets(sheets, backs, readings),
         cards_have_backs=_cards_have_backs(readings),
+        born_digital=all(r.text is not None and r.text.source == "text-layer" for r in readings if not r.blank),
     )
     documents: list[list[int]] = []
     reasons: list[str] = []
@@ -94,6 +101,8 @@ class _Stack:
     """Separator sheets divide it: only what leaves no doubt divides further."""
     cards_have_backs: bool
     """Each card is followed by its printed back."""
+    born_digital: bool
+    """A file some program wrote, not a scanner: one document, unless it was put together from several."""
 
 
 def _words(reading: PageReading) -> list[str]:
@@ -192,6 +201,8 @@ def boundary(document: Sequence[PageReading], page: PageReading, stack: _Stack) 
         return _after_form(document, page, stack)
     if stack.cautious:
         return _despite_sheets(document, page)
+    if stack.born_digital:
+        return "number" if _next_of_its_kind(document[0].clues, page.clues) else None
     return _by_text(document, page)
 
 
@@ -207,12 +218,27 @@ def _after_form(document: Sequence[PageReading], page: PageReading, stack: _Stac
 def _despite_sheets(document: Sequence[PageReading], page: PageReading) -> str | None:
     """Where people divided the stack, annexes have numbers, titles and senders of their own: only a new letter of the
     same kind from someone else, beginning at its page 1, is taken for a forgotten sheet."""
-    first, clues = document[0].clues, page.clues
+    new_letter = _next_of_its_kind(document[0].clues, page.clues)
+    return "forgotten-sheet" if new_letter and _another_sender([document[0]], page) else None
+
+
+def _next_of_its_kind(first: PageClues | None, clues: PageClues | None) -> bool:
+    """The same heading as on the first page, another document number, and not a later page of anything."""
     if first is None or clues is None or clues.title is None or clues.title != first.title:
-        return None
+        return False
     new_number = clues.document_number and first.document_number and clues.document_number != first.document_number
-    new_sender = clues.sender and first.sender and clues.sender != first.sender
-    return "forgotten-sheet" if new_number and new_sender and clues.page_number in (None, 1) else None
+    return bool(new_number) and clues.page_number in (None, 1)
+
+
+def _another_sender(document: Sequence[PageReading], page: PageReading) -> bool:
+    """Identifiers with check digits of one kind (SIREN, VAT, IBAN) that differ; names are read too variably for that."""
+    kind, _, value = ((page.clues.sender if page.clues else None) or "name:").partition(":")
+    known = {
+        earlier.clues.sender.partition(":")[2]
+        for earlier in document
+        if earlier.clues and earlier.clues.sender and earlier.clues.sender.startswith(kind + ":")
+    }
+    return kind != "name" and bool(known) and value not in known
 
 
 def _has_own_beginning(page: PageReading) -> bool:
@@ -224,7 +250,7 @@ def _has_own_beginning(page: PageReading) -> bool:
 
 def _by_text(document: Sequence[PageReading], page: PageReading) -> str | None:
     """What the words of two neighbouring pages say, the strongest sign first."""
-    last, clues = document[-1], page.clues
+    clues = page.clues
     before = [earlier.clues for earlier in document if earlier.clues is not None]
     if clues is None:
         return "no-text"
@@ -238,26 +264,34 @@ def _by_text(document: Sequence[PageReading], page: PageReading) -> str | None:
     numbers = {earlier.document_number for earlier in before if earlier.document_number}
     if clues.document_number and numbers:
         return None if clues.document_number in numbers else "number"
-    senders = {earlier.sender for earlier in before if earlier.sender}
-    if clues.sender and senders and clues.sender not in senders:
+    if _another_sender(document, page):
         return "sender"
     if told is not None and told.page_number is not None and told.page_count is not None:
         return None if told.page_number < told.page_count else "pages-complete"
     if clues.continues or (told is not None and told.continues and clues.title is None):
         return None
-    return _by_layout(last, page)
+    return _by_look(document[-1], page)
 
 
-def _by_layout(last: PageReading, page: PageReading) -> str | None:
-    """Without a word to go by: another kind of letter, another paper, another heading begins a document."""
+def _by_look(last: PageReading, page: PageReading) -> str | None:
+    """Without a printed number to go by: another heading, another paper or another kind of letter begins a document."""
     if page.clues is not None and page.clues.title is not None:
         return "title"
     if page.clues is not None and page.clues.document_number is not None:
         return "number"
-    if last.types and page.types and last.types[0].document_type is not page.types[0].document_type:
-        return "type"
     if not (0.95 < (page.width / page.dpi) / (last.width / last.dpi) < 1.05):
         return "paper"
-    if page.types and page.types[0].document_type is DocumentType.OTHER:
-        return "other"
-    return None
+    if not page.types or not last.types or _ends_the_letter(last, page):
+        return None
+    now, earlier = page.types[0], last.types[0]
+    # terms and tables that run over look like nothing in particular: only a sure type counts
+    if now.document_type is DocumentType.OTHER:
+        return "other" if now.confidence >= SURE_OTHER else None
+    other_type = now.document_type is not earlier.document_type and min(now.confidence, earlier.confidence) >= SURE_TYPE
+    return "type" if other_type else None
+
+
+def _ends_the_letter(last: PageReading, page: PageReading) -> bool:
+    """A page with a closing phrase and no opening one, after a page that has no closing one."""
+    before, now = (_folded(reading.text.text) if reading.text else "" for reading in (last, page))
+    return bool(_CLOSES.search(now)) and not _OPENS.search(now) and not _CLOSES.search(before)
