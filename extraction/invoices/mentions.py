@@ -169,9 +169,14 @@ def _centred(top: Cell, low: Cell) -> bool:
     return low.box.x - 3 < top.box.right and top.box.x - 3 < low.box.right
 
 
+def _month_first(text: str) -> date | None:
+    """`11/15/2019` can only be American."""
+    return parse_date(re.sub(r"^([0-9]{1,2})/([0-9]{1,2})/", r"\2/\1/", text))
+
+
 def _day(text: str) -> date | None:
     if not re.search(r"[A-Za-zÀ-ÿ]", text):
-        return parse_date(re.sub(r"\s", "", text))
+        return parse_date(re.sub(r"\s", "", text)) or _month_first(re.sub(r"\s", "", text))
     words = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b", "", text).replace(".", " ")
     for word in re.findall(_MONTH, words):
         french = _GERMAN.get(fold(word))

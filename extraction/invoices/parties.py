@@ -255,7 +255,7 @@ def choose_identities(document: Document, labels: Sequence[Label]) -> Identities
         sellers = [(m, s * 0.5) for m, s in _sirets(sirens, useful, document, seller_siren)[0] if s > 0.5]
     if not buyers:
         buyers = [(m, s * 0.5) for m, s in _sirets(sirens, useful, document, seller_siren)[1] if s > 0.5]
-    bank = [(m, 0.9 if m.value.startswith("FR") else 0.7) for m in ibans]
+    bank = [(m, 0.98 if m.value.startswith("FR") else 0.85) for m in ibans]
     seen = [*ibans, *vats, *sirets, *sirens]
     for value_type, pool in (("iban", bank), ("vat_id", vat_pool), ("siret", sellers)):
         if not pool or (value_type == "siret" and not buyers):

@@ -294,3 +294,96 @@ def test_a_page_without_words_has_no_values() -> None:
 
     assert all(f.value is None for f in reading.fields.values() if f.name not in ("currency", "document_kind"))
     assert reading.lines == () and reading.vat_breakdown == ()
+
+
+def _frame(sheet: Sheet, title: str = "FACTURE N° F2026-77") -> None:
+    for y, text in enumerate(["Ateliers Morvan SARL", "12 rue du Moulin", "29200 BREST"]):
+        sheet.put(15, 15 + 4 * y, text)
+    for y, text in enumerate(["Mairie de Plouvien", "1 place de la Liberté", "29860 PLOUVIEN"]):
+        sheet.put(115, 36 + 4 * y, text)
+    sheet.put(15, 55, title)
+    sheet.put(115, 55, "Brest, le 4 mars 2026")
+
+
+def _heads(sheet: Sheet, y: float) -> None:
+    for x, text in ((90, "Qté"), (125, "PU HT"), (150, "TVA"), (190, "Total HT")):
+        sheet.put(x, y, text, right=True)
+    sheet.put(15, y, "Désignation")
+
+
+def _line(sheet: Sheet, y: float, texts: tuple[str, str, str, str, str]) -> None:
+    sheet.put(15, y, texts[0])
+    for x, text in zip((90, 125, 150, 190), texts[1:], strict=True):
+        sheet.put(x, y, text, right=True)
+
+
+def _two_rates(sheet: Sheet, sign: str = "") -> None:
+    _heads(sheet, 75)
+    _line(sheet, 82, ("Vanne DN 40", "2", "100,00", "20 %", f"{sign}200,00"))
+    _line(sheet, 88, ("Eau en bouteilles", "10", "10,00", "5,5 %", f"{sign}100,00"))
+
+
+def test_totals_in_a_row_and_a_vat_table_are_read_together() -> None:
+    sheet = Sheet()
+    _frame(sheet)
+    _two_rates(sheet)
+    for x, head, first, second in (
+        (40, "Taux", "20,00 %", "5,50 %"),
+        (75, "Base HT", "200,00", "100,00"),
+        (105, "Montant TVA", "40,00", "5,50"),
+    ):
+        for y, text in ((110, head), (116, first), (121, second)):
+            sheet.put(x, y, text, right=True)
+    for x, head, value in ((60, "Total HT", "300,00 €"), (100, "Total TVA", "45,50 €"), (145, "Total TTC", "345,50 €")):
+        sheet.put(x, 140, head, right=True)
+        sheet.put(x, 147, value, right=True)
+
+    reading = extract_invoice([sheet.page()])
+    values = {name: found.value for name, found in reading.fields.items()}
+
+    assert (values["total_without_tax"], values["total_tax"], values["total_with_tax"]) == ("300.00", "45.50", "345.50")
+    assert values["issue_date"] == "2026-03-04"
+    assert {(s.rate, s.base, s.tax) for s in reading.vat_breakdown} == {
+        ("20", "200.00", "40.00"),
+        ("5.5", "100.00", "5.50"),
+    }
+
+
+def test_a_credit_note_keeps_its_signs_as_printed() -> None:
+    sheet = Sheet()
+    _frame(sheet, "AVOIR N° AV2026-9")
+    _two_rates(sheet, "-")
+    for y, label, value in ((110, "Total HT", "-300,00"), (116, "Total TVA", "-45,50"), (122, "Total TTC", "-345,50")):
+        sheet.put(120, y, label)
+        sheet.put(190, y, value, right=True)
+
+    fields = extract_invoice([sheet.page()]).fields
+
+    assert fields["document_kind"].value == "credit_note"
+    assert fields["invoice_number"].value == "AV2026-9"
+    assert fields["total_with_tax"].value == "-345.50"
+    assert fields["amount_due"].value == "-345.50"
+
+
+def test_lines_go_on_over_the_page_and_wrapped_descriptions_stay_with_theirs() -> None:
+    first, second = Sheet(), Sheet()
+    _frame(first)
+    _two_rates(first)
+    first.put(15, 92, "carton de six")
+    first.put(120, 260, "À reporter")
+    first.put(190, 260, "300,00", right=True)
+    _heads(second, 30)
+    _line(second, 37, ("Curage de fossé", "1", "50,00", "20 %", "50,00"))
+    for y, label, value in ((60, "Total HT", "350,00"), (66, "Total TVA", "55,50"), (72, "Total TTC", "405,50")):
+        second.put(120, y, label)
+        second.put(190, y, value, right=True)
+
+    reading = extract_invoice([first.page(), second.page()])
+
+    assert [line.description for line in reading.lines] == [
+        "Vanne DN 40",
+        "Eau en bouteilles carton de six",
+        "Curage de fossé",
+    ]
+    assert reading.fields["total_with_tax"].value == "405.50"
+    assert reading.fields["total_with_tax"].page == 2
