@@ -231,7 +231,7 @@ def _next_of_its_kind(first: PageClues | None, clues: PageClues | None) -> bool:
 
 
 def _another_sender(document: Sequence[PageReading], page: PageReading) -> bool:
-    """Identifiers with check digits of one kind (SIREN, VAT, IBAN) that differ; names are read too variably for that."""
+    """Identifiers with check digits of one kind (SIREN, VAT, IBAN) that differ; names are read too variably."""
     kind, _, value = ((page.clues.sender if page.clues else None) or "name:").partition(":")
     known = {
         earlier.clues.sender.partition(":")[2]
