@@ -12,11 +12,11 @@ from classifiers.forms import match_form
 from classifiers.page_types import page_clues, page_types
 from extraction.acceptance import decide, shipped_thresholds
 from extraction.form_fields import form_fields
-from extraction.invoices import extract_invoice, read_structured
+from extraction.invoices import InvoiceReading, extract_invoice, read_structured
 from extraction.registration import refine
 from extraction.zones import ZoneReaders, read_zones
 from models.definitions import DocumentType, FormDefinition
-from models.errors import Unreadable
+from models.errors import CaptureError, Unreadable
 from models.image import GrayImage
 from models.reading import Decision, DocumentReading, PageReading, TypeMatch
 from models.rules import Window, apply_rules, with_failures
@@ -180,7 +180,8 @@ def _understand_text(
     e_invoice: bytes | None,
 ) -> DocumentReading:
     best = _type_of(readings)
-    if e_invoice is not None:
+    data = _data_of(e_invoice)
+    if data is not None:
         best = TypeMatch(DocumentType.SUPPLIER_INVOICE, 0.999, "facture électronique jointe")
     kind = said or best.document_type
     texts = [reading.text for reading in readings if reading.text is not None]
@@ -188,8 +189,7 @@ def _understand_text(
         return DocumentReading(tuple(numbers), kind, None, best.confidence, best.reason)
     invoice = extract_invoice(texts, today=today)
     fields, lines, shares = invoice.fields, invoice.lines, invoice.vat_breakdown
-    if e_invoice is not None:
-        data = read_structured(e_invoice)
+    if data is not None:
         fields = merged(fields, data.fields)
         lines, shares = data.lines or lines, data.vat_breakdown or shares
     return DocumentReading(
@@ -202,6 +202,16 @@ def _understand_text(
         lines=lines,
         vat_breakdown=shares,
     )
+
+
+def _data_of(e_invoice: bytes | None) -> InvoiceReading | None:
+    """The data of an e-invoice; another XML that travels in a PDF (order, metadata) is no invoice and is left alone."""
+    if e_invoice is None:
+        return None
+    try:
+        return read_structured(e_invoice)
+    except CaptureError:
+        return None
 
 
 def _type_of(readings: Sequence[PageReading]) -> TypeMatch:
