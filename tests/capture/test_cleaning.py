@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pypdfium2
 import pytest
+import zxingcpp
 
 from capture.blanks import is_blank
 from capture.borders import find_paper
@@ -62,6 +63,84 @@ def test_a_heading_printed_white_on_black_is_not_taken_for_the_bed() -> None:
     page[60:160, 60:1180] = 20
 
     assert np.array_equal(find_paper(page, dpi=DPI).image, page)
+
+
+def test_a_card_on_a_large_bed_is_cut_out_level_and_to_its_size() -> None:
+    card = letter()[150:750, 80:1000]
+    bed = np.full((1754, 1240), 25, np.uint8)
+    turn = cv2.getRotationMatrix2D((460, 300), 2.0, 1) + np.array([[0, 0, 150], [0, 0, 600]])
+    cv2.warpAffine(card, turn, bed.shape[::-1], dst=bed, borderMode=cv2.BORDER_TRANSPARENT)
+
+    cleaned = clean(bed, dpi=DPI)
+
+    assert cleaned.skew_deg == pytest.approx(-2.0, abs=0.2)
+    assert cleaned.image.shape == pytest.approx(card.shape, rel=0.03)
+    assert (cleaned.image[:10] > 150).all()
+
+
+def test_a_banner_with_white_letters_along_the_rim_is_print_not_bed() -> None:
+    page = letter()
+    page[:130] = 20
+    cv2.putText(page, "COMMUNE DE VAL-CLAIR", (120, 90), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 240, 5)
+
+    assert np.array_equal(find_paper(page, dpi=DPI).image, page)
+
+
+def test_punch_holes_do_not_fill_a_page() -> None:
+    back = np.full((1754, 1240), 235, np.uint8)
+    for y in (170, 640, 1110, 1580):
+        cv2.circle(back, (65, y), 17, 30, -1)
+
+    assert is_blank(back, dpi=DPI)
+
+
+def test_a_signature_or_a_barcode_alone_is_not_blank() -> None:
+    signed = np.full((1754, 1240), 240, np.uint8)
+    along = np.linspace(0, 1, 200)
+    stroke = np.stack([500 + 300 * along, 900 + 60 * np.sin(25 * along) * (1 - along)], axis=1).astype(np.int32)
+    cv2.polylines(signed, [stroke], False, 60, 3, cv2.LINE_AA)
+    coded = np.full((1754, 1240), 240, np.uint8)
+    for number in range(12):
+        coded[700:900, 300 + 40 * number : 315 + 40 * number] = 10
+
+    assert not is_blank(signed, dpi=DPI)
+    assert not is_blank(coded, dpi=DPI)
+
+
+def barcode_page(
+    text: str, *, lines: int, symbology: str = "Code128", size: tuple[int, int] = (1754, 1240)
+) -> GrayImage:
+    page = np.full(size, 250, np.uint8)
+    code = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, symbology))
+    picture = np.array(zxingcpp.write_barcode_to_image(code, scale=4))
+    picture = cv2.resize(picture, (picture.shape[1], 200), interpolation=cv2.INTER_NEAREST)
+    page[60:260, 120 : 120 + picture.shape[1]] = picture
+    for row in range(lines):
+        cv2.putText(page, "abonnement au reseau de distribution", (120, 330 + 40 * row), 0, 0.9, 20, 2, cv2.LINE_AA)
+    return page
+
+
+@pytest.mark.parametrize(
+    ("page", "separates"),
+    [
+        (barcode_page("0042-A", lines=1), True),
+        (barcode_page("0042-A", lines=12), False),
+        (barcode_page("DOC-SEP-01", lines=12), True),
+        (barcode_page("DOC-SEP-01", lines=30), False),
+        (barcode_page("SEPTEMBRE26", lines=12), False),
+        (barcode_page("0042-A", lines=1, size=(620, 1100)), False),
+    ],
+    ids=["nothing else", "a short letter", "says so", "a full page", "only begins alike", "a card"],
+)
+def test_a_barcode_makes_a_separator_sheet_when_it_says_so_or_stands_alone(page: GrayImage, separates: bool) -> None:
+    assert (clean(page, dpi=DPI).separator is Separator.BARCODE) is separates
+
+
+def test_the_bars_of_a_barcode_are_no_patch_code() -> None:
+    page = barcode_page("DEPLI-SEP", lines=0)
+
+    assert find_patch(page, dpi=DPI) is None
+    assert find_patch(np.ascontiguousarray(page.T), dpi=DPI) is None
 
 
 def test_an_empty_back_is_blank_whatever_dirt_it_has() -> None:

@@ -1,7 +1,10 @@
 from dataclasses import replace
 
 from capture.separation import separate
-from models.reading import FormMatch, PageClues, PageReading, Quality, Separator
+from models.definitions import DocumentType
+from models.geometry import Box
+from models.reading import Barcode, FormMatch, PageClues, PageReading, Quality, Separator, TypeMatch
+from models.text import PageText, TextLine
 
 PLAIN = PageReading(1654, 2339, 200, 0, 0.0, False, Quality(200, 1, 1, 0, False), clues=PageClues())
 BLANK = replace(PLAIN, blank=True, clues=None)
@@ -14,6 +17,15 @@ def form(name: str, page: int = 1) -> PageReading:
 
 def text(**clues: object) -> PageReading:
     return replace(PLAIN, clues=PageClues(**clues))  # type: ignore[arg-type]
+
+
+def print_of(words: str, *, source: str = "ocr") -> PageText:
+    line = TextLine(words, Box(0, 0, 100, 10), 1.0)
+    return PageText((line,), 1654, 2339, 200, source)
+
+
+def card(reading: PageReading) -> PageReading:
+    return replace(reading, width=1166, height=827)
 
 
 def pages(*readings: PageReading) -> list[tuple[int, ...]]:
@@ -61,3 +73,88 @@ def test_a_table_that_goes_on_stays_with_its_letter() -> None:
         (1, 2),
         (3,),
     ]
+
+
+def test_annexes_between_separator_sheets_stay_with_their_letter() -> None:
+    invoice = text(title="facture", document_number="F1", sender="siren:1")
+    annex = text(title="devis", document_number="D7", sender="siren:2", page_number=1)
+
+    assert pages(PATCH, invoice, annex, PATCH, invoice) == [(2, 3), (5,)]
+    assert pages(PATCH, form("carte"), PLAIN, PATCH, form("carte")) == [(2, 3), (5,)]
+
+
+def test_a_forgotten_separator_sheet_is_noticed() -> None:
+    one = text(title="facture", document_number="F1", sender="siren:1")
+    two = text(title="facture", document_number="G2", sender="siren:2")
+
+    assert pages(PATCH, one, PATCH, one, two) == [(2,), (4,), (5,)]
+
+
+def test_a_lone_sheet_at_the_head_of_a_stack_leaves_the_dividing_to_the_text() -> None:
+    assert pages(PATCH, text(title="facture", document_number="F1"), text(title="facture", document_number="F2")) == [
+        (2,),
+        (3,),
+    ]
+
+
+def test_a_sheet_that_calls_itself_a_separator_is_one_even_if_its_code_was_not_read() -> None:
+    sheet = replace(PLAIN, text=print_of("FEUILLE DE SÉPARATION à placer devant chaque document"))
+    letter = replace(PLAIN, text=print_of("suite à la séparation des réseaux " + "mot " * 100))
+
+    found = separate([letter, sheet, letter])
+
+    assert found.separators == (2,)
+    assert [document.reason for document in found.documents] == ["first-page", "separator-sheet"]
+
+
+def test_a_barcode_that_comes_again_on_nearly_empty_pages_is_a_separator() -> None:
+    code = (Barcode("7F3A", "code39", Box(0, 0, 500, 100)),)
+    sheet = replace(PLAIN, text=print_of("tri 7F3A"), barcodes=code)
+
+    assert separate([PLAIN, sheet, PLAIN, sheet, PLAIN]).separators == (2, 4)
+    assert separate([PLAIN, sheet, sheet, PLAIN]).separators == ()
+
+
+def test_a_scribble_on_the_back_of_a_separator_sheet_makes_no_document() -> None:
+    dirty = replace(PLAIN, text=print_of("42"))
+
+    found = separate([PATCH, BLANK, PLAIN, BLANK, PATCH, dirty, PLAIN, BLANK, PATCH, BLANK, PLAIN, BLANK])
+
+    assert [document.pages for document in found.documents] == [(3,), (7,), (11,)]
+    assert 6 in found.blanks
+
+
+def test_printed_backs_of_cards_stay_with_their_cards() -> None:
+    front, back = card(form("carte")), card(PLAIN)
+
+    assert pages(front, back, front, back, front, back) == [(1, 2), (3, 4), (5, 6)]
+    assert pages(front, front, back, front, front) == [(1,), (2,), (3,), (4,), (5,)]
+
+
+def test_a_file_written_by_a_program_is_one_document() -> None:
+    first = replace(text(title="facture", document_number="F1"), text=print_of("facture", source="text-layer"))
+    terms = replace(
+        text(title="contrat", sender="iban:1"),
+        text=print_of("conditions", source="text-layer"),
+        types=(TypeMatch(DocumentType.OTHER, 0.99),),
+    )
+    another = replace(text(title="facture", document_number="F2"), text=print_of("facture", source="text-layer"))
+
+    assert pages(first, terms) == [(1, 2)]
+    assert pages(first, terms, another) == [(1, 2), (3,)]
+
+
+def test_names_of_senders_divide_nothing_and_identifiers_do() -> None:
+    first = text(title="facture", sender="name:durand")
+
+    assert pages(first, text(sender="name:durond")) == [(1, 2)]
+    assert pages(text(sender="siren:1"), text(sender="iban:FR76")) == [(1, 2)]
+    assert pages(text(sender="siren:1"), text(sender="siren:2")) == [(1,), (2,)]
+
+
+def test_the_page_on_which_a_letter_closes_belongs_to_it() -> None:
+    other = (TypeMatch(DocumentType.OTHER, 0.99),)
+    opens = replace(text(), text=print_of("Madame, Monsieur, nous vous écrivons"), types=other)
+    closes = replace(text(), text=print_of("Veuillez agréer nos salutations distinguées"), types=other)
+
+    assert pages(opens, closes, opens) == [(1, 2), (3,)]
