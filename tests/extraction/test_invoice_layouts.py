@@ -387,3 +387,17 @@ def test_lines_go_on_over_the_page_and_wrapped_descriptions_stay_with_theirs() -
     ]
     assert reading.fields["total_with_tax"].value == "405.50"
     assert reading.fields["total_with_tax"].page == 2
+
+
+def test_the_date_behind_the_invoice_number_counts_and_the_one_behind_an_order_does_not() -> None:
+    sheet = Sheet()
+    sheet.put(15, 15, "Ateliers Morvan SARL")
+    sheet.put(15, 40, "Facture n° F2026-77 du 12/03/2026")
+    sheet.put(15, 46, "Votre commande n° BC4512 du 02/02/2026")
+
+    fields = extract_invoice([sheet.page()]).fields
+
+    assert fields["invoice_number"].value == "F2026-77"
+    assert fields["order_reference"].value == "BC4512"
+    assert fields["issue_date"].value == "2026-03-12"
+    assert fields["due_date"].value is None
