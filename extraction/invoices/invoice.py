@@ -14,7 +14,7 @@ from extraction.invoices.line_items import read_line_items
 from extraction.invoices.mentions import Mention, amounts_in, dates_of
 from extraction.invoices.page_layout import Cell, Document
 from extraction.invoices.parties import Party, choose_identities, choose_names
-from extraction.invoices.pointing import Pointed, strengths
+from extraction.invoices.pointing import Pointed, by_page, strengths
 from extraction.invoices.references import choose_references, title_kind
 from extraction.invoices.totals import Totals, choose_totals
 from models.definitions import INVOICE_FIELDS
@@ -114,8 +114,9 @@ def _add_dates(
     useful = [label for label in labels if label.field.endswith("_date")]
     issued: list[tuple[Mention, float]] = []
     due: list[tuple[Mention, float]] = []
+    on_page = by_page(useful)
     for mention in days:
-        pointed = strengths(mention, useful, document)
+        pointed = strengths(mention, on_page.get(mention.cell.page, []), document)
         issued.append((mention, _issue_strength(mention, pointed, document, today)))
         due.append((mention, _due_strength(mention, pointed)))
     pairs = [(a, b) for a in issued for b in [*due, None] if b is None or b[0] is not a[0]]

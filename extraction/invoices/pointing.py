@@ -70,6 +70,14 @@ def _aside(above: Box, below: Box) -> float:
     return max(0.0, max(above.x, below.x) - min(above.right, below.right))
 
 
+def by_page(labels: Iterable[Label]) -> dict[int, list[Label]]:
+    """Labels by the page they stand on: none points from one page to another."""
+    found: dict[int, list[Label]] = {}
+    for label in labels:
+        found.setdefault(label.cell.page, []).append(label)
+    return found
+
+
 def strengths(mention: Mention, labels: Sequence[Label], document: Document) -> dict[str, Pointed]:
     """The strongest pointing of each field at a mention."""
     best: dict[str, Pointed] = {}

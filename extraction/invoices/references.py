@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention, dates_in, mention_of, stacked, stacks
 from extraction.invoices.page_layout import Cell, Document, fold
-from extraction.invoices.pointing import Pointed, strengths
+from extraction.invoices.pointing import Pointed, by_page, strengths
 
 REFERENCE_FIELDS = ("invoice_number", "order_reference", "contract_reference", "buyer_service_code")
 _SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.\-\u2010-\u2014+#]*[A-Za-z0-9]|[0-9]")
@@ -39,8 +39,13 @@ def choose_references(
     pools: dict[str, list[Named]] = {name: [] for name in REFERENCE_FIELDS}
     useful = [x for x in labels if x.cell.row not in item_rows]
     useful = [label for label in useful if label.field in (*REFERENCE_FIELDS, *_RIVALS)]
+    on_page = by_page(useful)
     for mention in _shaped(document, covered):
-        found = strengths(mention, useful, document) if mention.cell.row not in item_rows else {}
+        found = (
+            strengths(mention, on_page.get(mention.cell.page, []), document)
+            if mention.cell.row not in item_rows
+            else {}
+        )
         for name in REFERENCE_FIELDS:
             pointed = found.get(name)
             if pointed is not None:

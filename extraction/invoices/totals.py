@@ -10,7 +10,7 @@ from itertools import combinations, product
 from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention, rates_in
 from extraction.invoices.page_layout import Document, Row
-from extraction.invoices.pointing import Pointed, strengths
+from extraction.invoices.pointing import Pointed, by_page, strengths
 from models.reading import VatShare
 
 CENT = Decimal("0.01")
@@ -88,8 +88,9 @@ def _pools(
     document: Document, labels: Sequence[Label], amounts: Sequence[Mention], header_rows: frozenset[int]
 ) -> dict[str, list[Total]]:
     pools: dict[str, list[Total]] = {name: [] for name in TOTAL_FIELDS}
+    on_page = by_page(labels)
     for mention in amounts:
-        found = strengths(mention, labels, document)
+        found = strengths(mention, on_page.get(mention.cell.page, []), document)
         for name in TOTAL_FIELDS:
             pointed = found.get(name)
             if pointed is None or (pointed.way == "below" and pointed.label.cell.row in header_rows):

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from extraction.invoices import InvoiceReading, extract_invoice
 from models.definitions import INVOICE_FIELDS
@@ -16,6 +18,7 @@ from models.reading import Decision
 from models.text import PageText, TextLine, Word
 from models.values.dates import MONTHS
 from models.values.identifiers import check_siret, vat_id_of_siren
+from models.values.kinds import kind
 
 DPI = 200.0
 CENT = Decimal("0.01")
@@ -401,3 +404,47 @@ def test_the_date_behind_the_invoice_number_counts_and_the_one_behind_an_order_d
     assert fields["order_reference"].value == "BC4512"
     assert fields["issue_date"].value == "2026-03-12"
     assert fields["due_date"].value is None
+
+
+_SCRAPS = [
+    "Facture",
+    "n°",
+    "12,50",
+    "(",
+    "%",
+    ":",
+    "€",
+    "20",
+    "FR76",
+    "99/99/9999",
+    "TVA",
+    "Total HT",
+    "12,345",
+    "SIRET",
+    "½",
+    "١٢",
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(_SCRAPS), st.floats(0, 190), st.floats(0, 280)), max_size=40))
+def test_scraps_of_an_invoice_never_stop_the_reading(scraps: list[tuple[str, float, float]]) -> None:
+    sheet = Sheet()
+    for text, x, y in scraps:
+        sheet.put(x, y, text)
+
+    reading = extract_invoice([sheet.page()])
+
+    for definition in INVOICE_FIELDS:
+        value = reading.fields[definition.name].value
+        assert value is None or isinstance(value, str)
+
+
+def test_values_are_canonical(readings: list[tuple[Drawn, InvoiceReading]]) -> None:
+    for _, reading in readings:
+        for definition in INVOICE_FIELDS:
+            value = reading.fields[definition.name].value
+            if isinstance(value, str) and definition.value_type != "amount":
+                assert kind(definition.value_type).parse(value) == value
+            elif isinstance(value, str):
+                assert f"{Decimal(value):.2f}" == value
