@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -121,6 +121,11 @@ class ReadingPool:
 
     def _outcome(self, future: Future[Result]) -> Result:
         try:
+            while not future.done() and not self._closed:
+                wait((future,), timeout=1.0)
+            if not future.done():
+                # a stopped pool leaves its futures as they are
+                raise CancelledError
             return future.result()
         except (CancelledError, BrokenProcessPool) as error:
             raise Unavailable("The reading processes ended: the page is read again later.") from error

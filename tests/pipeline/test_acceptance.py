@@ -24,8 +24,10 @@ from models.releases import ReleaseState
 from models.store import sanity, verify_journal
 from models.verification import Role, User
 from pipeline.installation import Installation
+from pipeline.intake import Incoming
 from pipeline.settings import Settings
 from pipeline.watching import HotFolderWatch
+from videocoding_ui.answering import verify
 from videocoding_ui.passwords import hash_password
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -36,6 +38,7 @@ PASSWORD = "assez-long-pour-durer"
 REDIS_URL = os.environ.get("DEPLI_TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 RABBITMQ_URL = os.environ.get("DEPLI_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672")
 ON_PAPER = {"Index relevé": "2847", "Date du relevé": "30/09/2026"}
+KEYED = {"barcode": "T2692641392", "meter_index": "2847", "reading_date": "2026-09-30"}
 PAPERS = {
     "lot-patch-t.tif": ["None", "sepa-mandate-a", "tcard-a", "tcard-b", "tcard-b"],
     "carte-t-b.pdf": ["tcard-b"],
@@ -268,3 +271,31 @@ def test_the_same_file_twice_is_one_batch(installation: Installation) -> None:
     with installation.uow().reading() as uow:
         assert len(list(uow.batches.everything())) == 1
         assert any(entry.event == "batch_repeated" for entry in uow.journal.entries())
+
+
+@pytest.mark.services
+def test_a_document_is_released_when_several_destinations_confirm_at_once(installation: Installation) -> None:
+    if installation.queue.embedded:
+        pytest.skip("SQLite lets one transaction write at a time")
+    card = (SAMPLES / "carte-t-a.jpg").read_bytes()
+    for number in range(6):
+        file = Incoming(f"{number}.jpg", io.BytesIO(card + bytes([number])))
+        installation.intake.take([file], shown_name=file.shown_name, source="test")
+    installation.start_crew()
+    until(lambda: quiet(installation))
+    with installation.uow() as uow:
+        for document in uow.documents.in_state(DocumentState.TO_VERIFY, 100):
+            fields = uow.fields.of_document(document.id)
+            for field in fields:
+                if field.state is FieldState.TO_VERIFY:
+                    field.key(KEYED.get(field.name), forced=True)
+            verify(uow, document, fields, "odile", installation.clock.now(), installation.on_verified)
+        uow.commit()
+    until(lambda: quiet(installation))
+
+    with installation.uow().reading() as uow:
+        batches = list(uow.batches.everything())
+        assert [batch.state for batch in batches] == [BatchState.DONE] * 6
+        documents = [document for batch in batches for document in uow.documents.of_batch(batch.id)]
+        assert [document.state for document in documents] == [DocumentState.RELEASED] * 6
+        assert all(len(uow.releases.of_document(document.id)) == 2 for document in documents)
