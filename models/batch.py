@@ -1,4 +1,4 @@
-"""The record of the paper: batch -> masters -> pages -> documents -> fields, their states and the events that change them.
+"""The record of the paper: batch -> masters -> pages -> documents -> fields, their states and what changes them.
 
 Entities are plain dataclasses, mapped to tables in `models.store`. A state changes only through a method that names the
 event and refuses a wrong order with `WrongState`. Moments are aware UTC, handed in.

@@ -162,8 +162,8 @@ class FieldDefinition:
 
     name: str
     value_type: str
-    """Key of the parser and checks in `models.values.kinds`: amount, date, iban, bic, siret, vat_id, ics, rum, phone, email,
-    postal_code, city, name, street, index, reference, text, choice, choices, flag, currency, document_kind."""
+    """Key of the parser and checks in `models.values.kinds`: amount, date, iban, bic, siret, vat_id, ics, rum, phone,
+    email, postal_code, city, name, street, index, reference, text, choice, choices, flag, currency, document_kind."""
     label_fr: str
     critical: bool = False
     """An error costs money or is a legal act: never merely confirmed when no check digit guards it."""
