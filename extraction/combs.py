@@ -27,8 +27,8 @@ _STREAK_PX = 12
 """Folds and dirt on the glass are narrower than that; a shade is wider."""
 _REACH = 0.3
 """A cell's own stroke is followed this far out of the cell, in cell widths."""
-_OWN = 0.4
-"""A stroke with less than this share of its ink in a cell belongs to another cell."""
+_STRUCK = 2.0
+"""A stroke that runs on level for that many cells strikes them out."""
 _INK = 0.28
 """Depth from which a pixel is ink, as a share of the depth of the comb's darkest ink."""
 
@@ -328,7 +328,7 @@ def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box, plain: tuple[
         Box(area.x + c.x / PX_PER_MM, area.y + c.y / PX_PER_MM, c.width / PX_PER_MM, c.height / PX_PER_MM)
         for c in cells
     )
-    struck = _is_struck(stats, cells)
+    struck = _is_struck(mask, cells)
     return Comb(plain, tuple(pictures), boxes, tuple(ink), _goes_on_outside(stats, centers, owner, cells), struck)
 
 
@@ -397,15 +397,19 @@ def _goes_on_outside(
     for label in np.flatnonzero(owner == -1):
         _, _, wide, tall, area = stats[label]
         level = cells[0].y < centers[label][1] < cells[0].bottom
-        if level and tall > 0.4 * height and wide < 3 * cells[0].width and area > 40:
+        if level and tall > 0.4 * height and 0.2 * height < wide < 3 * cells[0].width and area > 60:
             return True
     return False
 
 
-def _is_struck(stats: NDArray[np.int32], cells: Sequence[Box]) -> bool:
-    """Whether one stroke runs level through two cells and more."""
-    pitch = cells[0].width
-    return any(
-        wide > 2.2 * pitch and tall < 0.9 * cells[0].height and area < 0.35 * wide * tall + 8 * wide
-        for _, _, wide, tall, area in stats[1:]
-    )
+def _is_struck(mask: GrayImage, cells: Sequence[Box]) -> bool:
+    """Whether one stroke runs level through two cells and more, clear of their printed lines."""
+    top, bottom = max(c.y for c in cells), min(c.bottom for c in cells)
+    inset = 0.2 * (bottom - top)
+    inner = mask[max(0, round(top + inset)) : max(0, round(bottom - inset))]
+    if inner.shape[0] < 5:
+        return False
+    # A stroke drawn by hand is not quite level.
+    thick = cv2.dilate(inner, np.ones((5, 1), np.uint8))
+    length = round(_STRUCK * cells[0].width)
+    return bool(cv2.erode(thick, np.ones((1, length), np.uint8)).any())

@@ -132,8 +132,12 @@ def like_names(guess: Guess, names: Iterable[str]) -> Guess:
     match = re.fullmatch(r"(.*?)([0-9]*)", local)
     stem, tail = (match[1], match[2]) if match else (local, "")
     best = min(made, key=lambda candidate: (Levenshtein.distance(stem, candidate), candidate), default=None)
-    if best is None or best == stem:
-        return guess if best is None else Guess(guess.text, 1 - (1 - guess.probability) * 0.3)
+    if best is None:
+        return guess
+    if best == stem:
+        # A point or underscore between two names is what is overlooked most easily.
+        parted = bool(re.search(r"[._-]", stem)) or stem in parts
+        return Guess(guess.text, 1 - (1 - guess.probability) * 0.3 if parted else min(guess.probability, 0.9))
     rest = stem.removeprefix(best).translate(_LIKE_DIGITS)
     if stem.startswith(best) and rest.isdigit() and len(rest) < 3:
         return Guess(f"{best}{rest}{tail}@{domain}", max(guess.probability, 0.6))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import cv2
@@ -167,7 +168,7 @@ def _comb_reading(sheet: _Sheet, zone: Zone, comb: Comb, answer: Sequence[Charac
     flags = []
     if comb.outside:
         flags.append("outside_cells")
-    if comb.struck:
+    if comb.struck and text:
         flags.append("crossed_out")
     if any(sum(p for _, p in character.alternatives) < 0.5 for character in characters):
         flags.append("overwritten")
@@ -238,8 +239,25 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
         read = _read_wider(line, alphabet, read, readers.printed)
     if zone.charset is Charset.EMAIL:
         read = _with_underscores(read, line)
+    elif alphabet is None or " " in alphabet:
+        read = _with_spaces(read, line)
+    if not zone.handwritten and readers.second is not None and (read.confidence or 0.0) < _SECOND_OPINION:
+        read = _agreed(read, readers.second.read_line(line, alphabet))
     characters = tuple(Character(c.alternatives) for c in read.characters)
-    return Reading(read.text, read.confidence, box, read.reader, characters)
+    return Reading(read.text, read.confidence, box, read.reader, characters, read.flags)
+
+
+_SECOND_OPINION = 0.95
+"""Print that is less sure is shown to the second reader."""
+
+
+def _agreed(first: Reading, second: Reading) -> Reading:
+    """The first reader's answer, surer when an independent one says the same, less sure when not."""
+    confidence = first.confidence or 0.0
+    if first.text.replace(" ", "") == second.text.replace(" ", ""):
+        both = 1 - (1 - confidence) * 0.2
+        return replace(first, confidence=both, reader=f"{first.reader} + {second.reader}")
+    return replace(first, confidence=0.6 * confidence, flags=(*first.flags, "readers_disagree"))
 
 
 _WIDER = 1.5
@@ -260,6 +278,41 @@ def _read_wider(line: GrayImage, alphabet: str | None, read: Reading, reader: Li
         for c in again.characters
     )
     return replace(again, confidence=0.8 * second, characters=back)
+
+
+_SPACE = 0.32
+"""A gap in print this wide, in heights of its ink, parts words."""
+
+
+def _with_spaces(read: Reading, line: GrayImage) -> Reading:
+    """Spaces where the ink has gaps that the line reader passed over."""
+    if len(read.text) != len(read.characters) or any(c.box is None for c in read.characters):
+        return read
+    dark = line < int(np.percentile(line, 75)) - 45
+    rows = np.flatnonzero(dark.sum(axis=1) >= 2)
+    if not len(rows):
+        return read
+    columns = dark.sum(axis=0) >= 1
+    wide = _SPACE * float(np.ptp(rows) + 1)
+    centers = [c.box.center_x for c in read.characters if c.box is not None]
+    gaps = [_widest_gap(columns, a, b) for a, b in pairwise(centers)]
+    usual = float(np.median(gaps)) if gaps else 0.0
+    characters, text = list(read.characters[:1]), read.text[:1]
+    for gap, before, after in zip(gaps, read.characters, read.characters[1:], strict=False):
+        if gap > max(wide, 2.5 * usual) and " " not in (before.best, after.best) and before.best not in ".,'":
+            characters.append(Character(((" ", 0.9), ("", 0.1))))
+            text += " "
+        characters.append(after)
+        text += after.best
+    return replace(read, text=text, characters=tuple(characters))
+
+
+def _widest_gap(columns: NDArray[np.bool_], start: float, stop: float) -> int:
+    """The longest run of columns without ink between two places."""
+    part = columns[max(0, round(start)) : max(0, round(stop))]
+    edges = np.flatnonzero(np.diff(np.concatenate(([1], part.astype(np.int8), [1]))))
+    runs = edges[1::2] - edges[::2]
+    return int(runs.max(initial=0))
 
 
 def _with_underscores(read: Reading, line: GrayImage) -> Reading:

@@ -98,7 +98,7 @@ def test_a_streak_of_dirt_through_a_comb_is_taken_off() -> None:
 
 def test_writing_beside_the_cells_is_told() -> None:
     page = sheet()
-    write(page, 5, (1.15, 0.2), (1.3, 0.5), (1.15, 0.85))
+    write(page, 5, (1.08, 0.2), (1.33, 0.5), (1.08, 0.85))
 
     assert cut_comb(page, straight(), CELLS).outside
 
