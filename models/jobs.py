@@ -11,7 +11,7 @@ from models.batch import new_id
 LEASE = timedelta(seconds=60)
 """A worker that shows no sign of life for that long has lost its job."""
 MAX_ATTEMPTS = 3
-MAX_LOSSES = 10
+MAX_LOSSES = 50
 """Untrusted files and heavy work are in child processes, whose death is a failed attempt. That the worker itself dies
 is seldom the fault of the job (a restart, a power cut), so it takes more of it to set a job aside."""
 

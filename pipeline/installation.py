@@ -32,6 +32,7 @@ from pipeline.settings import Settings
 from pipeline.stages import (
     Workshop,
     batches_ready_to_separate,
+    close_batches,
     handlers,
     job_for,
     plan_releases,
@@ -135,8 +136,8 @@ class Installation:
         )
 
     def sweep(self) -> Callable[[], object]:
-        """One sweep."""
-        return partial(
+        """One sweep; it also closes the batches that nobody else closes."""
+        look = partial(
             sweep,
             uow=self.uow,
             doorbell=self.queue,
@@ -144,6 +145,13 @@ class Installation:
             on_quarantine=self._on_quarantine,
             missing=self._missing,
         )
+
+        def sweep_and_close() -> object:
+            swept = look()
+            close_batches(self.uow, self.clock)
+            return swept
+
+        return sweep_and_close
 
     def _missing(self, uow: UnitOfWork, now: datetime) -> Iterable[Job]:
         return batches_ready_to_separate(uow, now)

@@ -504,6 +504,28 @@ def close_batch(uow: UnitOfWork, batch: Batch, now: datetime) -> None:
         )
 
 
+def close_batches(make_uow: Callable[[], UnitOfWork], clock: Clock) -> int:
+    """Close the batches whose last open document a person rejected or the machine gave up; answers how many."""
+
+    def ended(uow: UnitOfWork) -> list[Batch]:
+        return [
+            batch
+            for batch in uow.batches.with_open_work()
+            if batch.state is BatchState.IN_WORK
+            and not any(d.state in OPEN_DOCUMENT_STATES for d in uow.documents.of_batch(batch.id))
+        ]
+
+    with make_uow().reading() as uow:
+        if not ended(uow):
+            return 0
+    with make_uow() as uow:
+        found = ended(uow)
+        for batch in found:
+            close_batch(uow, batch, clock.now())
+        uow.commit()
+    return len(found)
+
+
 def quarantine(job: Job, uow: UnitOfWork, *, clock: Clock) -> Sequence[Job]:
     """The machine failed three times on a subject: it leaves the flow visibly, its neighbours go on."""
     now = clock.now()
