@@ -10,13 +10,14 @@ from datetime import date
 from rapidfuzz.distance import Levenshtein
 
 from extraction.calibration import calibrated
-from extraction.decoding import Guess
+from extraction.decoding import FLOOR, Guess, cells_of
 from extraction.email_addresses import like_names
 from extraction.written_values import decode_comb, decode_line
 from extraction.zones import zone_key
 from models.definitions import FormDefinition, Zone, ZoneKind, field_definition
 from models.geometry import MM_PER_INCH, Box
 from models.reading import Candidate, Decision, FieldValue, PageReading, Reading, Value
+from models.values.bank import bank_of
 from models.values.kinds import kind
 from models.values.places import plain_place, postal_codes_of
 
@@ -168,7 +169,7 @@ def _together(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
     fields = dict(fields)
     _reweigh(fields, "meter_index", _index_after(fields.get("previous_index")))
     _reweigh(fields, "subscriber_reference", _within(fields.get("barcode")))
-    _reweigh(fields, "bic", _bank_of(fields.get("iban")))
+    _bic_of_bank(fields)
     _address_of(fields)
     for city in ("city", "debtor_city"):
         _place_like(fields, fields.get(city))
@@ -256,22 +257,35 @@ def _within(barcode: FieldValue | None) -> Callable[[str], float] | None:
     return lambda value: 1.0 if value in code else 0.002
 
 
-def _bank_of(iban: FieldValue | None) -> Callable[[str], float] | None:
-    """The BIC of the bank that keeps the account."""
-    from models.values.bank import bank_of
+_REGISTERED = 0.9
+"""How often the BIC on a mandate is one the register has for the bank of its IBAN."""
+_OTHER_BIC = 1e-5
+"""How likely any one other BIC is."""
 
-    if iban is None or not isinstance(iban.value, str) or (iban.confidence or 0.0) < 0.5:
-        return None
-    _, bics = bank_of(iban.value)
-    country = iban.value[:2]
-    banks = {bic[:4] for bic in bics}
 
-    def weight(value: str) -> float:
-        if value[:4] in banks:
-            return 1.0
-        return 0.05 if value[4:6] == country else 0.005
-
-    return weight
+def _bic_of_bank(fields: dict[str, FieldValue]) -> None:
+    """The BIC is one of the bank that keeps the account, unless the cells clearly say otherwise."""
+    field, iban = fields.get("bic"), fields.get("iban")
+    if field is None or iban is None or not field.value or not isinstance(iban.value, str) or not field.characters:
+        return
+    _, registered = bank_of(iban.value)
+    if not registered:
+        return
+    cells = cells_of(field.characters)
+    masses: dict[str, float] = {}
+    for bic in sorted(registered):
+        written = bic.ljust(len(cells))
+        fit = math.prod(cell.get(c.strip(), FLOOR) for c, cell in zip(written, cells, strict=False))
+        masses[bic] = fit * _REGISTERED * (iban.confidence or 0.0) / len(registered)
+    for candidate in field.candidates:
+        if isinstance(candidate.value, str):
+            free = (candidate.confidence or 0.0) * math.prod(sum(cell.values()) for cell in cells) * _OTHER_BIC
+            masses[candidate.value] = masses.get(candidate.value, 0.0) + free
+    total = sum(masses.values())
+    ranked = sorted(masses.items(), key=lambda item: -item[1])[:_WEIGHED]
+    candidates = tuple(Candidate(bic, field.text, mass / total, field.reader) for bic, mass in ranked)
+    best = candidates[0]
+    fields["bic"] = replace(field, value=best.value, confidence=best.confidence, candidates=candidates)
 
 
 def _with_confidence(field: FieldValue) -> FieldValue:

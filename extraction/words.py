@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -261,9 +262,8 @@ def _lists() -> dict[str, list[str]]:
     for line in gzip.decompress(folder.joinpath("names_fr.csv.gz").read_bytes()).decode().splitlines():
         kind, _, name = line.partition(";")
         found.setdefault(kind, []).append(name)
-    for line in folder.joinpath("words_fr.txt").read_text(encoding="utf-8").splitlines():
-        kind, _, words = line.partition(":")
-        found[kind] = words.split()
+    by_hand: dict[str, str] = json.loads(folder.joinpath("words_fr.json").read_text(encoding="utf-8"))
+    found.update({kind: words.split() for kind, words in by_hand.items()})
     return found
 
 
@@ -278,7 +278,7 @@ def _ranked(words: Iterable[str], flat: float) -> dict[str, float]:
 
 @cache
 def vocabulary(*names: str) -> Vocabulary:
-    """Lists of `names_fr.csv.gz` and `words_fr.txt` put together."""
+    """Lists of `names_fr.csv.gz` and `words_fr.json` put together."""
     weights: dict[str, float] = {}
     for name in names:
         own = _ranked(_lists()[name], 30.0 if name in ("surname", "first") else 12.0)
