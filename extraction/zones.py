@@ -61,6 +61,8 @@ class ZoneReaders:
     glyphs: GlyphsReader
     printed: LineReader
     """Print and running handwriting."""
+    written: LineReader | None = None
+    """Running handwriting, where an installation has a reader of its own for it."""
     second: LineReader | None = None
     """An independent reader of print, asked for what the first is unsure of."""
 
@@ -234,9 +236,10 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
     if line is None:
         return Reading("", 0.99, box, "no ink")
     alphabet = ALPHABETS.get(zone.charset)
-    read = readers.printed.read_line(line, alphabet)
+    reader = readers.written or readers.printed if zone.handwritten else readers.printed
+    read = reader.read_line(line, alphabet)
     if zone.handwritten:
-        read = _read_wider(line, alphabet, read, readers.printed)
+        read = _read_wider(line, alphabet, read, reader)
     if zone.charset is Charset.EMAIL:
         read = _with_underscores(read, line)
     elif alphabet is None or " " in alphabet:

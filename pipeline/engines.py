@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import structlog
+
 from extraction.readers.glyphs import GlyphReader
 from extraction.readers.printed import PrintedTextReader
+from extraction.readers.tesseract import TesseractReader
 from extraction.readers.transformer_line import TransformerLineReader
+from models.errors import Misconfigured
 from models.templates import FormTemplate
 from pipeline.templates import load_templates
+
+log = structlog.get_logger()
 
 SHIPPED_FORMS = Path(__file__).parent / "forms"
 
@@ -34,6 +40,8 @@ class Engines:
     templates: tuple[FormTemplate, ...]
     lines: TransformerLineReader | None = None
     """Reads running handwriting when the installation brings a checkpoint."""
+    second: TesseractReader | None = None
+    """An independent reader of print, asked where the first is unsure; `None` where Tesseract is not installed."""
 
 
 _of_process: Engines | None = None
@@ -55,7 +63,15 @@ def load_engines(settings: EngineSettings) -> Engines:
     """
     checkpoint = settings.line_reader_checkpoint
     lines = TransformerLineReader(checkpoint) if checkpoint is not None else None
-    return Engines(PrintedTextReader(), GlyphReader(), templates(settings.template_folders), lines)
+    return Engines(PrintedTextReader(), GlyphReader(), templates(settings.template_folders), lines, _second_reader())
+
+
+def _second_reader() -> TesseractReader | None:
+    try:
+        return TesseractReader()
+    except Misconfigured as error:
+        log.warning("no_second_reader", reason=str(error))
+        return None
 
 
 @cache

@@ -103,7 +103,7 @@ def _read_form(image: GrayImage, reading: PageReading, engines: Engines, *, only
         match = refine(image, template, match)
     except Unreadable:
         return None
-    readers = ZoneReaders(glyphs=engines.glyphs, printed=engines.printed)
+    readers = ZoneReaders(glyphs=engines.glyphs, printed=engines.printed, written=engines.lines, second=engines.second)
     zones = read_zones(
         image, dpi=reading.dpi, template=template, match=match, readers=readers, barcodes=reading.barcodes
     )

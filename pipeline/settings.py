@@ -38,8 +38,7 @@ class Settings(BaseSettings):
     """Folders of forms, each with a folder per form; the forms that ship come first."""
     line_reader_checkpoint: Path | None = None
     """Folder of a local VisionEncoderDecoder (TrOCR-type) checkpoint for running handwriting; empty = the reader that
-    ships. Needs the `train` extra in every reading process. Loaded and checked, but not yet given the lines of forms:
-    see docs/decisions/0010-transformers.md."""
+    ships. Needs the `train` extra in every reading process."""
     workers: int = Field(default_factory=lambda: max(1, len(os.sched_getaffinity(0))), ge=1, le=256)
     """Reading processes on this machine: one a core."""
     undo_s: float = Field(default=30.0, ge=0, le=3600)
