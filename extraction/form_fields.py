@@ -169,6 +169,7 @@ def _together(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
     fields = dict(fields)
     _reweigh(fields, "meter_index", _index_after(fields.get("previous_index")))
     _reweigh(fields, "subscriber_reference", _within(fields.get("barcode")))
+    _reweigh(fields, "iban", _of_a_bank)
     _bic_of_bank(fields)
     _address_of(fields)
     for city in ("city", "debtor_city"):
@@ -255,6 +256,12 @@ def _within(barcode: FieldValue | None) -> Callable[[str], float] | None:
         return None
     code = barcode.value
     return lambda value: 1.0 if value in code else 0.002
+
+
+def _of_a_bank(iban: str) -> float:
+    """Accounts are kept by banks that exist; a few are missing in the register."""
+    name, bics = bank_of(iban)
+    return 1.0 if name or bics else 0.02
 
 
 _REGISTERED = 0.9

@@ -222,7 +222,7 @@ def _with_rib_key(cells: Sequence[Mapping[str, float]]) -> list[Guess]:
 
     body = cells[4:]
     _, everything = search(body, start=(0, False), step=step, final=lambda state: 1.0, keep=1)
-    plain, plain_mass = search(body, start=(0, False), step=step, final=ended(False))
+    plain, plain_mass = search(body, start=(0, False), step=step, final=ended(False), keep=10)
     mixed, _ = search(body, start=(0, False), step=step, final=ended(True), keep=8)
     country = cells[0].get("F", FLOOR) * cells[1].get("R", FLOOR)
     # Letters count otherwise in the key than in the check digits: only an account without any has always 76.
