@@ -13,7 +13,9 @@ from models.reading import Decision, FieldValue
 
 NEVER = 1.01
 """A threshold no confidence reaches: everything of that type goes to a person."""
-BLOCKING_FLAGS = frozenset({"crossed_out", "overwritten", "outside_cells", "several_ticked", "repaired", "unsure_type"})
+BLOCKING_FLAGS = frozenset(
+    {"crossed_out", "overwritten", "outside_cells", "several_ticked", "repaired", "unsure_type", "not_visible"}
+)
 """What a person must look at whatever the confidence."""
 
 

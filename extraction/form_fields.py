@@ -13,7 +13,7 @@ from extraction.calibration import calibrated
 from extraction.decoding import FLOOR, Guess, cells_of
 from extraction.email_addresses import like_names
 from extraction.written_values import decode_comb, decode_line
-from extraction.zones import zone_key
+from extraction.zones import NOT_VISIBLE, zone_key
 from models.definitions import FormDefinition, Zone, ZoneKind, field_definition
 from models.geometry import MM_PER_INCH, Box
 from models.reading import Candidate, Decision, FieldValue, PageReading, Reading, Value
@@ -57,7 +57,7 @@ def form_fields(pages: Mapping[int, PageReading], definition: FormDefinition, *,
         near = code.value if code and isinstance(code.value, str) else None
         fields[name] = _field(name, parts, definition, today=today, postal_code=near) if parts else _missing(name)
     fields = _together(fields)
-    return {name: _with_confidence(field) for name, field in fields.items()}
+    return {name: _with_confidence(_as_seen(field)) for name, field in fields.items()}
 
 
 def _seen(pages: Mapping[int, PageReading], definition: FormDefinition) -> dict[str, _Seen]:
@@ -293,6 +293,11 @@ def _bic_of_bank(fields: dict[str, FieldValue]) -> None:
     candidates = tuple(Candidate(bic, field.text, mass / total, field.reader) for bic, mass in ranked)
     best = candidates[0]
     fields["bic"] = replace(field, value=best.value, confidence=best.confidence, candidates=candidates)
+
+
+def _as_seen(field: FieldValue) -> FieldValue:
+    """A field that the page does not show is not known to be empty."""
+    return replace(field, confidence=min(field.confidence or 0.0, 0.05)) if NOT_VISIBLE in field.flags else field
 
 
 def _with_confidence(field: FieldValue) -> FieldValue:

@@ -90,8 +90,10 @@ def read_zones(
     Returns: readings by `zone_key`, boxes in pixels of `page`. The text of a comb has a space for an empty cell
         between two that are written in; of a checkbox or signature it is "true" or "false".
     """
-    placed = placement(page, template, match)
     zones = template.definition.zones_on(match.form_page)
+    if not zones:
+        return {}
+    placed = placement(page, template, match)
     sheet = _Sheet(page, template, match.form_page, placed)
     read: dict[str, Reading] = {}
     combs = [zone for zone in zones if zone.kind is ZoneKind.COMB]
@@ -105,7 +107,8 @@ def read_zones(
             read[zone_key(zone)] = _read_barcode(sheet, zone, barcodes)
         elif zone.kind in (ZoneKind.PRINTED, ZoneKind.LINE):
             read[zone_key(zone)] = _read_text(sheet, zone, readers)
-    return {zone_key(zone): read[zone_key(zone)] for zone in zones}
+    hidden = _hidden(sheet, zones)
+    return {key: _unseen(read[key]) if key in hidden else read[key] for key in map(zone_key, zones)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +128,51 @@ class _Sheet:
         unit = np.array([[self.template.dpi / MM_PER_INCH, 0, 0], [0, self.template.dpi / MM_PER_INCH, 0], [0, 0, 1]])
         plain = Placement(unit, np.zeros((0, 2)), np.zeros((0, 2)))
         return plain.cut(self.template.blanks[self.number - 1], area, px_per_mm=px_per_mm)
+
+
+NOT_VISIBLE = "not_visible"
+"""Flag of a zone that the page does not show: cut off, torn off, covered."""
+_FRAMED = (ZoneKind.COMB, ZoneKind.CHECKBOX, ZoneKind.SIGNATURE)
+_FRAME_PX_PER_MM = 5.0
+
+
+def _unseen(reading: Reading) -> Reading:
+    """What is not there to be seen is not empty."""
+    return replace(reading, confidence=min(0.05, reading.confidence or 0.0), flags=(*reading.flags, NOT_VISIBLE))
+
+
+def _hidden(sheet: _Sheet, zones: Sequence[Zone]) -> set[str]:
+    """Keys of the zones that lie off the page, or whose printed frame is gone while most others are there."""
+    height, width = sheet.page.shape
+    shown = Box(0, 0, width, height)
+    hidden = set()
+    for zone in zones:
+        box = sheet.placed.on_page(zone.box)
+        inside = box.intersection(shown)
+        if inside is None or inside.area < 0.9 * box.area:
+            hidden.add(zone_key(zone))
+    framed = [zone for zone in zones if zone.kind in _FRAMED and zone_key(zone) not in hidden]
+    depths = {zone_key(zone): depth for zone in framed if (depth := _frame_depth(sheet, zone)) is not None}
+    if not depths:
+        return hidden
+    usual = float(np.median([np.median(depth) for depth in depths.values()]))
+    limit = max(10.0, 0.35 * usual)
+    gone = {key for key, depth in depths.items() if float((depth > limit).mean()) < 0.4}
+    # Where a scanner drops the frames' colour, they are missing everywhere and say nothing.
+    return hidden | gone if len(gone) < 0.5 * len(depths) else hidden
+
+
+def _frame_depth(sheet: _Sheet, zone: Zone) -> NDArray[np.int16] | None:
+    """How dark the page is where the blank prints the zone's frame, gray levels; `None` without a frame."""
+    area = zone.box.grown(0.8)
+    blank = sheet.blank(area, _FRAME_PX_PER_MM)
+    rows, columns = np.nonzero(blank < 190)
+    if len(rows) < 20:
+        return None
+    page = sheet.cut(area, _FRAME_PX_PER_MM)
+    paper = cv2.dilate(page, np.ones((13, 13), np.uint8)).astype(np.int16)
+    depth = cv2.dilate((paper - page).astype(np.int16), np.ones((7, 7), np.uint8))
+    return np.asarray(depth[rows, columns], np.int16)
 
 
 def _read_combs(sheet: _Sheet, zones: Sequence[Zone], glyphs: GlyphsReader) -> dict[str, Reading]:

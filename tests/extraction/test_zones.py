@@ -156,3 +156,30 @@ def test_a_barcode_missed_on_the_page_is_read_in_its_zone(card: FormTemplate) ->
 
     assert found["barcode"].text == "T2680392272"
     assert (found["barcode"].confidence or 0) > 0.99
+
+
+def test_a_zone_that_is_torn_off_is_not_taken_for_empty(card: FormTemplate) -> None:
+    page = card.blanks[0].copy()
+    box = zone_px(card, "signature").grown(10)
+    page[round(box.y) :, round(box.x) :] = 255
+
+    found = read(page, card)
+
+    assert "not_visible" in found["signature"].flags
+    assert (found["signature"].confidence or 0) < 0.1
+    assert "not_visible" not in found["meter_index"].flags
+
+
+def test_a_zone_off_the_page_is_not_taken_for_empty(card: FormTemplate) -> None:
+    page = card.blanks[0][: round(70 * card.dpi / 25.4)]
+
+    found = read(page, card)
+
+    assert "not_visible" in found["remark=moved_out"].flags
+    assert "not_visible" not in found["meter_index"].flags
+
+
+def test_frames_whose_colour_the_scanner_drops_say_nothing(card: FormTemplate) -> None:
+    page = np.full_like(card.blanks[0], 255)
+
+    assert not any("not_visible" in reading.flags for reading in read(page, card).values())
