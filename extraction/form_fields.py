@@ -154,7 +154,9 @@ def _choice(name: str, parts: Sequence[_Seen]) -> FieldValue:
 
 
 def _probability(reading: Reading) -> float:
-    """That the box is ticked."""
+    """That the box is ticked; most boxes are not, so neither is one that cannot be seen."""
+    if NOT_VISIBLE in reading.flags:
+        return 0.2
     confidence = reading.confidence if reading.confidence is not None else 0.5
     return confidence if reading.text == "true" else 1 - confidence
 

@@ -192,3 +192,13 @@ def test_a_value_that_fails_its_check_says_so(templates: tuple[FormTemplate, ...
     field = form_fields({1: page_with(form.id, zones)}, form, today=TODAY)["creditor_identifier"]
 
     assert field.failed_rules == ("ics.check_digits",)
+
+
+def test_a_box_that_cannot_be_seen_is_not_ticked_and_goes_to_a_person(templates: tuple[FormTemplate, ...]) -> None:
+    form = definition(templates, "tcard-a")
+    zones = {"remark=moved_out": mark(True), "remark=leak_suspected": mark(False, 0.05, "not_visible")}
+
+    field = form_fields({1: page_with(form.id, zones)}, form, today=TODAY)["remark"]
+
+    assert field.value == ["moved_out"]
+    assert (field.confidence or 0) < 0.1
