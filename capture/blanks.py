@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +63,12 @@ def is_blank(page: GrayImage, *, dpi: float) -> bool:
 
 def nothing_written(marks: NDArray[np.uint8]) -> bool:
     """The same from the page's marks (`marks_of`)."""
+    if _letters_of(cv2.connectedComponentsWithStats(marks, connectivity=8)[2]).sum() > 3 * MANY_LETTERS:
+        return False
+    marks = _without_lines(marks)
     _, found, stats, centres = cv2.connectedComponentsWithStats(marks, connectivity=8)
     labels = found.astype(np.int32)
-    long_side = stats[:, 2:4].max(axis=1)
-    short_side = stats[:, 2:4].min(axis=1)
-    letters = (long_side >= 3) & (short_side >= 2) & (stats[:, 4] >= 5)
-    letters[0] = False
+    letters = _letters_of(stats)
     if int(letters.sum()) > MANY_LETTERS:
         return False
     shapes = [label for label in np.flatnonzero(letters).tolist() if not _is_hole(stats[label], marks.shape)]
@@ -78,6 +80,41 @@ def nothing_written(marks: NDArray[np.uint8]) -> bool:
     apart = np.linalg.norm(places[:, None] - places[None, :], axis=2)
     together = (apart < WORD_MM * PX_PER_MM).sum(axis=1)
     return int(together.max(initial=0)) < WORD_LETTERS and len(written) < 3 * WORD_LETTERS
+
+
+def _letters_of(stats: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which marks are large enough to be a letter; the first is the paper."""
+    letters: NDArray[np.bool_] = (
+        (stats[:, 2:4].max(axis=1) >= 3) & (stats[:, 2:4].min(axis=1) >= 2) & (stats[:, 4] >= 5)
+    )
+    letters[0] = False
+    return letters
+
+
+def _without_lines(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The marks without long thin straight lines in any direction, which may cross: folds and stripes."""
+    least = max(40, min(marks.shape) // 5)
+    lines = cv2.HoughLinesP(marks, 1, np.pi / 360, threshold=least // 2, minLineLength=least, maxLineGap=15)
+    cleared = marks.copy()
+    for x1, y1, x2, y2 in [] if lines is None else lines.reshape(-1, 4)[:200].tolist():
+        along = np.linspace(0, 1, max(abs(x2 - x1), abs(y2 - y1)) + 1)
+        x, y = x1 + along * (x2 - x1), y1 + along * (y2 - y1)
+        length = float(np.hypot(x2 - x1, y2 - y1))
+        across = np.array([(y1 - y2), (x2 - x1)]) / length
+
+        covered = [_inked(marks, x + offset * across[0], y + offset * across[1]) for offset in (-1, 0, 1)]
+        beside = [_inked(marks, x + offset * across[0], y + offset * across[1]) for offset in (-4, -3, 3, 4)]
+        # a row of print has gaps between its letters, and is inked beside its middle too
+        if max(covered) > 0.75 and max(beside) < 0.25 * max(covered):
+            cv2.line(cleared, (x1, y1), (x2, y2), 0, 5)
+    return cleared
+
+
+def _inked(marks: NDArray[np.uint8], x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Share of points that are on ink."""
+    columns = np.clip(np.round(x).astype(int), 0, marks.shape[1] - 1)
+    rows = np.clip(np.round(y).astype(int), 0, marks.shape[0] - 1)
+    return float(marks[rows, columns].mean())
 
 
 def _is_hole(stat: NDArray[np.int32], size: tuple[int, ...]) -> bool:
