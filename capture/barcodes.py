@@ -25,7 +25,7 @@ SEPARATOR_TEXT = re.compile(
 """What the barcode of a separator sheet usually says: SEP, DOC-SEP-001, SEPARATEUR, PATCHT, BATCH-77, NEWDOC, ..."""
 MOST_LINES = 3
 """Lines of print on a sheet that is known only by having nothing else: a title, a caption, the barcode in figures."""
-FEW_LETTERS = 350
+FEW_LETTERS = 450
 """A page with more letters (or words, where they touch) is no separator sheet, whatever its barcode says."""
 MIN_LONG_MM = 190.0
 """Separator sheets are at least A5: a card is none."""
