@@ -34,7 +34,7 @@ label_app = typer.Typer(
 )
 app.add_typer(label_app, name="label")
 
-err = Console(stderr=True)
+err = Console(stderr=True, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
 
 Paths = Annotated[list[Path], typer.Argument(help="Files or folders.", show_default=False)]
