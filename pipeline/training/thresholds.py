@@ -10,7 +10,7 @@ from typing import Any
 
 from extraction.acceptance import BLOCKING_FLAGS, NEVER, fit_threshold
 from models.definitions import INVOICE_FIELDS, field_definition
-from pipeline.benchmark import read_all
+from pipeline.benchmark.measuring import read_all
 from pipeline.scoring import Tally, comparable
 
 ERROR = 0.005
