@@ -219,7 +219,7 @@ def label_import(
 
 @app.command()
 def train(
-    what: Annotated[str, typer.Argument(help="icr, ppocr or thresholds.")],
+    what: Annotated[str, typer.Argument(help="Which weights; a wrong name lists them.")],
     data: Annotated[Path, typer.Option(help="Folder of the training data.")],
     output: Annotated[Path, typer.Option("--out", help="Folder for the weights.")] = Path("models/learned/weights"),
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same weights.")] = 2611,
@@ -234,9 +234,7 @@ def train(
 def bench(
     data: Annotated[Path, typer.Option(help="Folder with mailbag, invoices and handwriting.")] = Path("../shared/data"),
     report: Annotated[Path, typer.Option(help="Report to write.")] = Path("docs/benchmarks.md"),
-    only: Annotated[
-        str, typer.Option(help="Comma-separated parts: mailbag, stacks, invoices, handwriting, speed.")
-    ] = "",
+    only: Annotated[str, typer.Option(help="Comma-separated parts; a wrong name lists them.")] = "",
 ) -> None:
     """Measure accuracy, coverage and speed on real material and write the report."""
     from pipeline.benchmark import run

@@ -29,7 +29,8 @@ def run(data: Path, *, report: Path, only: tuple[str, ...], out: Console, err: C
     wanted = only or tuple(PARTS)
     unknown = [part for part in wanted if part not in PARTS]
     if unknown or not data.is_dir():
-        err.print(f"depli bench: {'no part ' + ', '.join(unknown) if unknown else str(data) + ' is not a folder'}.")
+        fault = f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}" if unknown else f"{data} is not a folder"
+        err.print(f"depli bench: {fault}.")
         return 2
     result = Report()
     for part, measure in PARTS.items():

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
 
 from models.errors import Misconfigured
+
+Program = Callable[[Path, Path, int], Iterable[str] | None]
+"""(folder of the data, folder of the weights, seed) -> lines to show while it works."""
+
+
+def _icr(data: Path, output: Path, seed: int) -> None:
+    from pipeline.training.icr import train_icr
+
+    train_icr(data, output, seed)
+
+
+def _ppocr(data: Path, output: Path, seed: int) -> None:
+    from pipeline.training.ppocr import build
+
+    build(data, output)
+
+
+def _thresholds(data: Path, output: Path, seed: int) -> Iterable[str]:
+    from pipeline.training.thresholds import fit_thresholds
+
+    return fit_thresholds(data, output)
+
+
+# The programs' imports stand in functions: torch is only there with the extra.
+PROGRAMS: dict[str, Program] = {"icr": _icr, "ppocr": _ppocr, "thresholds": _thresholds}
+"""What `depli train` may be asked for."""
 
 
 def run(what: str, *, data: Path, output: Path, seed: int, out: Console, err: Console) -> int:
@@ -14,23 +41,13 @@ def run(what: str, *, data: Path, output: Path, seed: int, out: Console, err: Co
 
     Raises: Misconfigured when the extra `train` is missing.
     """
+    program = PROGRAMS.get(what)
+    if program is None:
+        err.print(f"depli train: nothing is called {what}; one of {', '.join(PROGRAMS)}.", style="red")
+        return 2
     try:
-        if what == "icr":
-            from pipeline.training.icr import train_icr
-
-            train_icr(data, output, seed)
-        elif what == "ppocr":
-            from pipeline.training.ppocr import build
-
-            build(data, output)
-        elif what == "thresholds":
-            from pipeline.training.thresholds import fit_thresholds
-
-            for line in fit_thresholds(data, output):
-                out.print(line, markup=False)
-        else:
-            err.print(f"depli train: nothing is called {what}; one of icr, ppocr, thresholds.", style="red")
-            return 2
+        for line in program(data, output, seed) or ():
+            out.print(line, markup=False)
     except ModuleNotFoundError as error:
         raise Misconfigured(
             f"Training needs {error.name}: install the extra, pip install 'depli[train]' (or .[train])."
