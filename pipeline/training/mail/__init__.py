@@ -1,1 +1,1 @@
-"""Simulated mail: forms filled by hand, invoices and letters, through a simulated scanner, with their truth."""
+"""Simulated mail: pages drawn by chance, with the truth of what is on them, for training and for measuring."""
