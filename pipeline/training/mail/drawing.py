@@ -13,7 +13,7 @@ import numpy as np
 import pypdfium2 as pdfium
 import reportlab
 from numpy.typing import NDArray
-from PIL import ImageFont
+from PIL import Image, ImageFont
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
@@ -206,15 +206,12 @@ class Paper:
 
     def picture(self, x_mm: float, y_mm: float, pixels: NDArray[np.uint8], *, width_mm: float) -> float:
         """Place a gray or BGR picture, its top left corner at (x, y); returns its height in mm."""
-        from PIL import Image
-
         height_mm = width_mm * pixels.shape[0] / pixels.shape[1]
         image = Image.fromarray(pixels if pixels.ndim == 2 else pixels[:, :, ::-1].copy())
         x, y = self._place(x_mm, y_mm + height_mm)
         self._canvas.drawImage(ImageReader(image), x, y, width_mm * POINTS_PER_MM, height_mm * POINTS_PER_MM, mask=None)
 
-    points: float = pdfmetrics.stringWidth(words, font, size_pt)
-    return points / POINTS_PER_MM
+        return height_mm
 
     def next_page(self) -> None:
         """Go on with an empty page."""
@@ -232,7 +229,8 @@ class Paper:
 
 def width_mm(words: str, font: str, size_pt: float) -> float:
     """How wide a line is."""
-    return float(pdfmetrics.stringWidth(words, font, size_pt)) / POINTS_PER_MM
+    points: float = pdfmetrics.stringWidth(words, font, size_pt)
+    return points / POINTS_PER_MM
 
 
 def wrapped(words: str, font: str, size_pt: float, room_mm: float) -> list[str]:
