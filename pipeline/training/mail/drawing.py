@@ -206,7 +206,7 @@ class Paper:
 
     def picture(self, x_mm: float, y_mm: float, pixels: NDArray[np.uint8], *, width_mm: float) -> float:
         """Place a gray or BGR picture, its top left corner at (x, y); returns its height in mm."""
-        height_mm = width_mm * pixels.shape[0] / pixels.shape[1]
+        height_mm: float = width_mm * pixels.shape[0] / pixels.shape[1]
         image = Image.fromarray(pixels if pixels.ndim == 2 else pixels[:, :, ::-1].copy())
         x, y = self._place(x_mm, y_mm + height_mm)
         self._canvas.drawImage(ImageReader(image), x, y, width_mm * POINTS_PER_MM, height_mm * POINTS_PER_MM, mask=None)
