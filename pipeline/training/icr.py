@@ -133,7 +133,7 @@ class Corpus:
         for label, writer in zip(records.labels, records.writers, strict=True):
             counts[label, writer] = counts.get((label, writer), 0) + 1
         for index, (label, writer) in enumerate(zip(records.labels, records.writers, strict=True)):
-            if _is_held_out(writer) is not self._held_out:
+            if is_held_out(writer) is not self._held_out:
                 continue
             # Writers who gave hundreds of characters must not teach their hand alone.
             weight = counts[label, writer] ** -0.6
@@ -152,7 +152,7 @@ class Corpus:
         with np.load(file) as stored:
             pictures, labels = stored["x"], stored["y"].tolist()
         for index, label in enumerate(labels):
-            if _is_held_out(f"{name}:{index}") is not self._held_out:
+            if is_held_out(f"{name}:{index}") is not self._held_out:
                 continue
             source = self._source(label, name)
             source.draws.append(_picture_draw(pictures[index]))
@@ -170,7 +170,7 @@ _SHARES = {"pens": 1.0, "lower": 0.13, "digits_mnist": 0.35, "digits_optdigits":
 """How often each collection is drawn from, within a label that it has."""
 
 
-def _is_held_out(writer: str) -> bool:
+def is_held_out(writer: str) -> bool:
     return hashlib.sha256(writer.encode()).digest()[0] % _HELD_OUT == 0
 
 
@@ -448,7 +448,7 @@ def measure_pictures(reader: GlyphReader, file: Path, *, only_held_out: bool) ->
     chosen = [
         i
         for i, label in enumerate(labels)
-        if label in CLASSES and (not only_held_out or _is_held_out(writers[i] or f"{file.stem}:{i}"))
+        if label in CLASSES and (not only_held_out or is_held_out(writers[i] or f"{file.stem}:{i}"))
     ]
     groups = {
         Charset.DIGITS: [i for i in chosen if labels[i] in DIGITS],

@@ -58,7 +58,7 @@ def test_recorded_strokes_come_back_as_they_were_stored(tmp_path: Path) -> None:
 def test_no_writer_is_both_trained_on_and_held_out(tmp_path: Path) -> None:
     writers = [f"w{i}" for i in range(500)]
 
-    held = {writer for writer in writers if icr._is_held_out(writer)}
+    held = {writer for writer in writers if icr.is_held_out(writer)}
     assert 20 < len(held) < 70
     folder = collections(tmp_path)
     assert set(Corpus(folder, held_out=False).labels()) >= set("0AZ-")
