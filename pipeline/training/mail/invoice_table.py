@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from pipeline.training.mail.drawing import Paper, width_mm, wrapped
@@ -93,6 +93,17 @@ def columns(
     return found
 
 
+def spread(kept: list[Column], *, left_mm: float, room_mm: float) -> list[Column]:
+    """Some of the columns, moved together; the description takes the room that is left."""
+    spare = room_mm - sum(column.width_mm for column in kept)
+    found, x = [], left_mm
+    for column in kept:
+        width = column.width_mm + (max(0.0, spare) if column.kind == "description" else 0.0)
+        found.append(replace(column, left_mm=x, width_mm=width))
+        x += width
+    return found
+
+
 def _kinds(chance: random.Random, facts: InvoiceFacts) -> list[str]:
     """Columns from left to right."""
     discounted = any(item.discount for item in facts.items)
@@ -160,7 +171,7 @@ class Table:
             rows = self._description(item)
             needed = step * (len(rows) + self.look.row_gap + (2.2 if self.look.carried else 0.6))
             if y + needed > self.bottom_mm:
-                if self.look.carried:
+                if self.look.carried and any(c.kind == "total" for c in self.columns):
                     y = self._sum_line(y + step, self.style.label("carried"), done)
                 self._close(top, y)
                 y = self.next_page()
@@ -168,7 +179,7 @@ class Table:
                     y, top = self._head(y)
                 else:
                     y, top = y + step, y
-                if self.look.carried:
+                if self.look.carried and any(c.kind == "total" for c in self.columns):
                     y = self._sum_line(y, self.style.label("brought"), done) + step * self.look.row_gap
             if self.look.sections and number % 5 == 1:
                 x = next(c.left_mm for c in self.columns if c.kind == "description")

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from pipeline.training.mail.correspondents import Authority, Company, address
-from pipeline.training.mail.drawing import Drawn, Paper, pictures, width_mm, wrapped
+from pipeline.training.mail.drawing import Drawn, pictures, width_mm, wrapped
 from pipeline.training.mail.invoice_facts import InvoiceFacts, facts
-from pipeline.training.mail.invoice_table import Table, columns, look
+from pipeline.training.mail.invoice_sheet import WIDTH_MM, Block, Pair
+from pipeline.training.mail.invoice_table import Table, columns, look, spread
+from pipeline.training.mail.invoice_totals import TotalsSheet
 from pipeline.training.mail.overlays import handwritten_note, stamp
-from pipeline.training.mail.style import Style, style
+from pipeline.training.mail.style import style
 from pipeline.training.mail.wording import words
-
-WIDTH_MM, HEIGHT_MM = 210.0, 297.0
-Pair = tuple[str, str, str]
-"""Name of the field or empty, label, value as printed."""
-Block = tuple[str, Callable[[float, float, float], float]]
-"""Its side, and how it is drawn at (x, y) in a width; returns where it ends."""
 
 
 def draw_invoice(
@@ -58,37 +54,48 @@ def draw_invoice(
     return Drawn(pictures(pdf, colour=chance.random() < 0.3) if render else [], truth, pdf)
 
 
-@dataclass
-class _Invoice:
-    """One invoice being drawn; `truth` grows with what is printed."""
+def draw_lookalike(
+    rng: np.random.Generator, kind: str | None = None, *, fonts: Path | None = None, render: bool = True
+) -> Drawn:
+    """A quote, pro forma, delivery note, order or confirmation: laid out as an invoice, and none.
 
-    facts: InvoiceFacts
-    style: Style
-    chance: random.Random
-    pages: int
-    overlays: bool
-    paper: Paper = field(default_factory=Paper)
-    truth: dict[str, Any] = field(default_factory=dict)
+    Args:
+        kind: a key of the wording's `lookalikes`; one of them by chance when not given.
+    """
+    seed = int(rng.integers(2**62))
+    chance = random.Random(seed)
+    listed = words("lookalikes")
+    kind = kind or chance.choice(sorted(listed))
+    found = replace(facts(chance), credit=False, paid=Decimal(0))
+    if kind == "order":  # the town hall writes, the supplier is written to
+        seller, buyer = found.seller, found.buyer
+        found.seller = replace(seller, name=buyer.name, address=buyer.address, siret=buyer.siret)
+        found.buyer = replace(buyer, name=seller.name, address=seller.address, siret=seller.siret)
+    habits = style(chance, fonts=fonts)
+    habits = replace(
+        habits, labels=habits.labels | {name: chance.choice(texts) for name, texts in listed[kind].items()}
+    )
+    priced = kind != "delivery" or chance.random() < 0.35
+    count = 1
+    for _ in range(3):
+        sheet = _Invoice(found, habits, random.Random(seed + 1), count, overlays=True, lookalike=kind, priced=priced)
+        pdf = sheet.draw()
+        if sheet.paper.page == count:
+            break
+        count = sheet.paper.page
+    truth = {"document_type": "other", "form": None, "fields": {"kind": kind}}
+    return Drawn(pictures(pdf, colour=chance.random() < 0.2) if render else [], truth, pdf)
 
-    def __post_init__(self) -> None:
-        chance = self.chance
-        self.left = chance.uniform(10, 22)
-        self.right = WIDTH_MM - chance.uniform(9, 20)
-        self.top = chance.uniform(9, 20)
-        self.sign = -1 if self.facts.credit and chance.random() < 0.5 else 1
-        self.footer = self._footer_lines()
-        self.bottom = HEIGHT_MM - chance.uniform(8, 14) - 3.4 * len(self.footer) - 4
-        self.page_label = self.style.label("page")
-        self.page_place = chance.choice(["bottom-right", "bottom-centre", "top-right", "bottom-left"])
-        self.prints_page = (self.pages > 1 and chance.random() < 0.85) or chance.random() < 0.25
 
-    # what is printed -------------------------------------------------------------------------------------------
+class _Invoice(TotalsSheet):
+    """One invoice; the blocks of its head, its table, what lies on it."""
 
     def draw(self) -> bytes:
         y = self._header()
         y = self._introduction(y)
         y = self._table(y)
-        y = self._totals(y + self.style.step_mm * self.chance.uniform(0.5, 2))
+        if self.priced:
+            y = self._totals(y + self.style.step_mm * self.chance.uniform(0.5, 2))
         self._payment(y + self.style.step_mm)
         self._end_of_page()
         if self.overlays:
@@ -252,9 +259,9 @@ class _Invoice:
         chance = self.chance
         credit = self.facts.credit
         title = self.style.label("title_credit" if credit else "title")
-        if title.startswith("Facture d'eau") and self.facts.seller.trade != "water":
+        if title.startswith("Facture d'eau") and not self.lookalike and self.facts.seller.trade != "water":
             title = "Facture"
-        if not credit and chance.random() < 0.06:
+        if not credit and not self.lookalike and chance.random() < 0.06:
             return y  # no title: a label with the number says what it is
         with_number = chance.random() < 0.35
         if with_number:
@@ -299,19 +306,6 @@ class _Invoice:
             else:
                 y = self._labelled(x, y, label, value, room=room)
         return y
-
-    def _label_font(self) -> str:
-        return self.style.family.bold if self.style.bold_labels else self.style.family.regular
-
-    def _labelled(self, x: float, y: float, label: str, value: str, *, room: float) -> float:
-        start = label + self.style.colon
-        start_width = width_mm(start, self._label_font(), self.style.size_pt)
-        if start_width + width_mm(value, self.style.family.bold, self.style.size_pt) > room:
-            y = self._line(x, y, label, bold=self.style.bold_labels)
-            return self._line(x, y, value, bold=self.style.bold_values)
-        self._write(x, y, start, bold=self.style.bold_labels)
-        self._write(x + start_width, y, value, bold=self.style.bold_values)
-        return y + self.style.step_mm
 
     def _mark_sentence(self, x: float, y: float, room: float, marks: Sequence[Pair]) -> float:
         """Town and date as in a letter, the rest by label."""
@@ -425,6 +419,9 @@ class _Invoice:
         room = self.right - self.left
         chosen = columns(self.chance, self.facts, self.style, left_mm=self.left, room_mm=room)
         table = Table(self.paper, self._signed(), self.style, chosen, look(self.chance), self.bottom, self._next_page)
+        if not self.priced:
+            bare = [c for c in chosen if c.kind in ("reference", "description", "quantity", "unit")]
+            chosen = spread(bare, left_mm=self.left, room_mm=room)
         self.shown_price = "price" if any(c.kind == "price" for c in chosen) else "list_price"
         return table.draw(y)
 
@@ -434,299 +431,6 @@ class _Invoice:
             return self.facts
         return replace(self.facts, items=[replace(i, total=-i.total, quantity=-i.quantity) for i in self.facts.items])
 
-    def _next_page(self) -> float:
-        self._end_of_page()
-        self.paper.next_page()
-        y = self.top + 4
-        way = self.chance.random()
-        if way < 0.5:
-            y = self._line(self.left, y, self.facts.seller.name, bold=True)
-            if self.chance.random() < 0.7:
-                label = self.style.label("number_credit" if self.facts.credit else "number")
-                y = self._line(self.left, y, f"{label if len(label) > 3 else 'Facture ' + label} {self.facts.number}")
-        return y + self.style.step_mm * 2
-
-    # totals ----------------------------------------------------------------------------------------------------
-
-    def _totals(self, y: float) -> float:
-        chance, step = self.chance, self.style.step_mm
-        rows = self._total_rows()
-        shares = self.facts.regime == "normal" and (len(self.facts.shares) > 1 or chance.random() < 0.25)
-        separate = shares and (self.rates_in_table or chance.random() < 0.3)
-        needed = step * (1.6 * len(rows) + (len(self.facts.shares) + 3 if separate else 0) + 2)
-        if y + needed > self.bottom:
-            y = self._next_page()
-        if chance.random() < 0.12 and len(rows) <= 5:
-            end = self._total_row_table(y, rows)
-            return self._share_table(self.left, end + step) if separate else end
-        side = chance.choices(["right", "left", "middle"], [80, 10, 10])[0]
-        label_width = max(width_mm(label, self.style.family.bold, self.style.size_pt) for label, _, _ in rows) + 4
-        value_width = (
-            max(width_mm(value, self.style.family.bold, self.style.size_pt * 1.25) for _, value, _ in rows) + 3
-        )
-        width = label_width + value_width + chance.uniform(0, 14)
-        x = {"right": self.right - width, "left": self.left, "middle": (self.left + self.right - width) / 2}[side]
-        bottom = y
-        if separate and side == "right" and x - self.left > 70:
-            bottom = self._share_table(self.left, y)
-        elif separate:
-            y = self._share_table(self.left, y) + step
-        return max(bottom, self._total_block(x, y, width, rows))
-
-    def _total_block(self, x: float, y: float, width: float, rows: Sequence[tuple[str, str, bool]]) -> float:
-        chance, step = self.chance, self.style.step_mm
-        rules = chance.choice(["none", "none", "rows", "box", "last"])
-        spacing = step * chance.choice([1.0, 1.15, 1.4])
-        tight = chance.random() < 0.15
-        top = y - step
-        for number, (label, value, strong) in enumerate(rows):
-            size = self.style.size_pt * (1.2 if strong and chance.random() < 0.4 else 1.0)
-            if strong and self.fills_total:
-                self.paper.box(x - 1, y - 0.8 * step, width + 2, 1.2 * step, fill=(self.style.grey,) * 3, stroke=None)
-            colon = self.style.colon.rstrip() if self.style.colon.strip() else ""
-            self._write(x, y, label + colon, bold=strong or self.style.bold_labels)
-            at = x + width_mm(label + colon + "  ", self.style.family.bold, self.style.size_pt) if tight else x + width
-            self.paper.text(
-                at,
-                y,
-                value,
-                font=self.style.family.bold if strong or self.style.bold_values else self.style.family.regular,
-                size_pt=size,
-                align="left" if tight else "right",
-            )
-            if rules == "rows" or (rules == "last" and number == len(rows) - 2):
-                self.paper.rule(x - 1, y + 0.35 * step, x + width + 1, y + 0.35 * step, pt=0.4)
-            y += spacing
-        if rules == "box":
-            self.paper.box(x - 1.5, top, width + 3, y - top - 0.3 * step)
-        return y
-
-    def _total_row_table(self, y: float, rows: Sequence[tuple[str, str, bool]]) -> float:
-        """Totals side by side, each below its label."""
-        step = self.style.step_mm
-        width = (self.right - self.left) / len(rows)
-        for place, (label, value, strong) in enumerate(rows):
-            x = self.left + place * width
-            self.paper.box(x, y - step, width, 2.8 * step, pt=0.5)
-            size = self.style.size_pt * min(
-                1.0, (width - 3) / width_mm(label, self.style.family.bold, self.style.size_pt)
-            )
-            self.paper.text(x + width / 2, y, label, font=self._label_font(), size_pt=size, align="center")
-            self.paper.text(
-                x + width / 2,
-                y + 1.3 * step,
-                value,
-                font=self.style.family.bold if strong else self.style.family.regular,
-                size_pt=self.style.size_pt,
-                align="center",
-            )
-        return y + 2.5 * step
-
-    def _total_rows(self) -> list[tuple[str, str, bool]]:
-        """Labels and values from the sum of the lines to what is to be paid."""
-        found, style, chance = self.facts, self.style, self.chance
-
-        def money(value: Decimal) -> str:
-            return style.money(self.sign * value, currency=True)
-
-        rows: list[tuple[str, str, bool]] = []
-        if found.rebate or found.carriage or chance.random() < 0.05:
-            rows.append((style.label("subtotal"), money(sum((i.total for i in found.items), Decimal(0))), False))
-        if found.rebate:
-            rows.append((style.label("rebate"), money(-found.rebate), False))
-        if found.carriage:
-            rows.append((style.label("carriage"), money(found.carriage), False))
-        if found.regime == "franchise" and chance.random() < 0.6:
-            rows.append(
-                (
-                    chance.choice(["Total", "Total à payer", "TOTAL", "Net à payer", "Montant total"]),
-                    money(found.gross),
-                    True,
-                )
-            )
-            self.truth |= dict.fromkeys(("total_with_tax",), self._plain(found.gross))
-        else:
-            rows.append((style.label("net"), money(found.net), False))
-            self.truth["total_without_tax"] = self._plain(found.net)
-            rows += self._tax_rows(money)
-            rows.append((style.label("gross"), money(found.gross), not found.paid))
-            self.truth["total_with_tax"] = self._plain(found.gross)
-        if found.paid:
-            rows.append((style.label("paid"), money(-found.paid if chance.random() < 0.5 else found.paid), False))
-        if found.paid or (found.regime != "franchise" and chance.random() < 0.5):
-            label = "to_pay_credit" if found.credit else "to_pay"
-            rows.append((style.label(label), money(found.to_pay), True))
-        self.truth["amount_due"] = self._plain(found.to_pay)
-        return rows
-
-    def _tax_rows(self, money: Callable[[Decimal], str]) -> list[tuple[str, str, bool]]:
-        found, style = self.facts, self.style
-        if found.regime != "normal":
-            if self.chance.random() < 0.5:
-                self.truth["total_tax"] = "0.00"
-                return [(style.label("tax"), money(Decimal(0)), False)]
-            return []
-        self.truth["total_tax"] = self._plain(found.tax)
-        each = [
-            (
-                style.label("tax_rate")
-                .replace("{r}", style.rate(s.rate))
-                .replace("{b}", style.money(self.sign * s.base)),
-                money(s.tax),
-                False,
-            )
-            for s in found.shares
-        ]
-        several = len(each) > 1
-        if self.rates_in_table or (not several and self.chance.random() < 0.4):
-            return [(style.label("tax"), money(found.tax), False)]
-        return (
-            [*each, (style.label("tax"), money(found.tax), False)] if several and self.chance.random() < 0.5 else each
-        )
-
-    def _share_table(self, x: float, y: float) -> float:
-        """Base, rate and tax of each rate."""
-        style, step = self.style, self.style.step_mm
-        kinds = self.chance.choice(
-            [
-                ["base", "share_rate", "share_tax"],
-                ["share_rate", "base", "share_tax"],
-                ["share_rate", "base", "share_tax", "share_gross"],
-            ]
-        )
-        texts = [
-            {
-                "base": style.money(self.sign * s.base),
-                "share_rate": style.rate(s.rate),
-                "share_tax": style.money(self.sign * s.tax),
-                "share_gross": style.money(self.sign * (s.base + s.tax)),
-            }
-            for s in self.facts.shares
-        ]
-        widths = [
-            max(width_mm(t, style.family.bold, style.size_pt) for t in (style.label(k), *(row[k] for row in texts))) + 4
-            for k in kinds
-        ]
-        rows = [{k: style.label(k) for k in kinds}, *texts]
-        ruled = self.chance.random() < 0.5
-        for number, row in enumerate(rows):
-            at = x
-            for kind, width in zip(kinds, widths, strict=True):
-                if ruled:
-                    self.paper.box(at, y - step, width, 1.35 * step, pt=0.4)
-                self._write(at + width - 1.5, y, row[kind], bold=number == 0, right=True)
-                at += width
-            y += 1.35 * step
-        return y
-
-    # below ------------------------------------------------------------------------------------------------------
-
-    def _payment(self, y: float) -> None:
-        chance, found, style = self.chance, self.facts, self.style
-        blocks: list[list[str]] = []
-        if found.regime != "normal":
-            blocks.append([style.label(found.regime)])
-        if found.due and not found.credit and self.due_below:
-            blocks.append([f"{style.label('due')}{style.colon}{style.day(found.due)}"])
-            self._printed("due_date")
-        elif not found.due and chance.random() < 0.6:
-            blocks.append([f"{style.label('payment')}{style.colon}{style.label('terms')}"])
-        if chance.random() < 0.7 and not found.credit:
-            blocks.append(self._bank_lines())
-            self.truth["seller_iban"] = found.seller.iban
-        if chance.random() < 0.6:
-            blocks.append([style.label("closing")])
-        chance.shuffle(blocks)
-        small = chance.sample(words("labels")["small_print"], chance.choice([0, 1, 1, 2, 3]))
-        for lines in blocks:
-            for line in lines:
-                y = self._below(y, line, style.size_pt)
-            y += 0.6 * style.step_mm
-        for text in small:
-            y = self._below(y, text, min(style.size_pt, chance.uniform(5.5, 8)))
-
-    def _below(self, y: float, text: str, size: float) -> float:
-        for line in wrapped(text, self.style.family.regular, size, self.right - self.left):
-            if y > self.bottom:
-                y = self._next_page()
-            y = self._line(self.left, y, line, size=size)
-        return y
-
-    def _bank_lines(self) -> list[str]:
-        company, chance = self.facts.seller, self.chance
-        label = self.style.label("bank")
-        iban, bic = self.style.iban(company.iban), company.bic
-        lines = [f"{label} :"] if label else []
-        way = chance.randrange(4)
-        if way == 0:
-            return [*lines, f"IBAN {iban}", f"BIC {bic}"]
-        if way == 1:
-            return [f"{label + ' - ' if label else ''}IBAN : {iban} - BIC : {bic}"]
-        if way == 2:
-            rib = company.iban[4:]
-            parts = f"Banque {rib[:5]}  Guichet {rib[5:10]}  Compte {rib[10:21]}  Clé {rib[21:]}"
-            return [*lines, parts, f"IBAN : {iban}  BIC/SWIFT : {bic}"]
-        return [*lines, f"Titulaire : {company.name}", f"IBAN : {iban}", f"Code BIC : {bic}"]
-
-    def _identifiers(self) -> list[str]:
-        """SIRET, VAT number and the like as this sender prints them."""
-        company, style, chance = self.facts.seller, self.style, self.chance
-        lines = []
-        if chance.random() < 0.88:
-            lines.append(style.label("legal_siret").replace("{s}", style.siret(company.siret)))
-            self.truth["seller_siret"] = company.siret
-        if self.facts.regime != "franchise" and chance.random() < 0.85:
-            lines.append(style.label("legal_vat").replace("{v}", style.vat_id(company.vat_id)))
-            self.truth["seller_vat_id"] = company.vat_id
-        if chance.random() < 0.4:
-            town = company.address.town.removesuffix(" CEDEX").title()
-            lines.append(style.label("legal_siren").replace("{n}", style.siren(company.siren)).replace("{t}", town))
-        if chance.random() < 0.4:
-            lines.append(f"{chance.choice(['APE', 'NAF', 'Code APE'])} {company.ape}")
-        if chance.random() < 0.5:
-            lines.append(f"{company.legal_form} au capital de {style.money(Decimal(company.capital), places=0)} €")
-        chance.shuffle(lines)
-        return lines
-
-    def _footer_lines(self) -> list[str]:
-        """The foot of every page; also decides what stands above instead."""
-        chance = self.chance
-        self.ids_above = chance.random() < 0.3
-        self.due_below = chance.random() < 0.35
-        self.rates_in_table = chance.random() < 0.5
-        self.fills_total = chance.random() < 0.2
-        self.foot_size = chance.uniform(5.4, 7.6)
-        parts = [] if self.ids_above else self._identifiers()
-        if not self.ids_above and chance.random() < 0.5:
-            parts.insert(0, f"{self.facts.seller.name} - {' '.join(self.facts.seller.address.printed)}")
-        if not parts:
-            return []
-        joined = chance.choice([" - ", " • ", " | ", "   ", " – "]).join(parts)
-        return wrapped(
-            joined, self.style.family.regular, self.foot_size, (self.right - self.left) * chance.choice([1, 0.8, 0.6])
-        )
-
-    def _end_of_page(self) -> None:
-        y = HEIGHT_MM - 6 - 3.4 * (len(self.footer) - 1) - 2
-        for line in self.footer:
-            self.paper.text(
-                WIDTH_MM / 2, y, line, font=self.style.family.regular, size_pt=self.foot_size, align="center"
-            )
-            y += 3.4
-        if self.prints_page:
-            text = self.page_label.replace("{p}", str(self.paper.page)).replace("{n}", str(self.pages))
-            low = HEIGHT_MM - 6 - 3.4 * len(self.footer) - 3
-            place: dict[str, tuple[float, float, Literal["left", "right", "center"]]] = {
-                "bottom-right": (self.right, low, "right"),
-                "bottom-centre": (WIDTH_MM / 2, low, "center"),
-                "top-right": (self.right, self.top - 3, "right"),
-                "bottom-left": (self.left, low, "left"),
-            }
-            x, at, align = place[self.page_place]
-            self.paper.text(
-                x, at, text, font=self.style.family.regular, size_pt=max(6.5, self.style.size_pt * 0.85), align=align
-            )
-
     def _overlays(self) -> None:
         """What the town hall did to the paper: stamps and a pen note (on the last page drawn)."""
         day = self.facts.issued + timedelta(days=self.chance.randrange(2, 12))
@@ -734,20 +438,6 @@ class _Invoice:
             stamp(self.paper, self.chance, day)
         if self.chance.random() < 0.08:
             handwritten_note(self.paper, self.chance, day)
-
-    # truth and small steps --------------------------------------------------------------------------------------
-
-    def _printed(self, name: str) -> None:
-        found = self.facts
-        self.truth[name] = {
-            "invoice_number": found.number,
-            "issue_date": found.issued.isoformat(),
-            "due_date": found.due.isoformat() if found.due else None,
-            "order_reference": found.order,
-            "contract_reference": found.contract,
-            "buyer_service_code": found.buyer.service_code,
-            "buyer_siret": found.buyer.siret,
-        }[name]
 
     def _state_truth(self) -> None:
         found = self.facts
@@ -774,33 +464,3 @@ class _Invoice:
                 {"rate": f"{s.rate.normalize():f}", "base": self._plain(s.base), "tax": self._plain(s.tax)}
                 for s in found.shares
             ]
-
-    def _plain(self, value: Decimal) -> str:
-        return f"{self.sign * value:.2f}"
-
-    def _line(
-        self, x: float, y: float, text: str, *, bold: bool = False, size: float | None = None, room: float | None = None
-    ) -> float:
-        """One line, made smaller when it does not fit; returns the next line's place."""
-        size = size or self.style.size_pt
-        if room:
-            size = min(size, size * room / max(1.0, width_mm(text, self.style.family.bold, size)))
-        self._write(x, y, text, bold=bold, size=size)
-        return y + max(self.style.step_mm * size / self.style.size_pt, 2.0)
-
-    def _write(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        *,
-        bold: bool = False,
-        size: float | None = None,
-        right: bool = False,
-        coloured: bool = False,
-    ) -> None:
-        font = self.style.family.bold if bold else self.style.family.regular
-        colour = self.style.colour if coloured else (0.0, 0.0, 0.0)
-        self.paper.text(
-            x, y, text, font=font, size_pt=size or self.style.size_pt, align="right" if right else "left", colour=colour
-        )
