@@ -223,11 +223,12 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder of the training data.")],
     output: Annotated[Path, typer.Option("--out", help="Folder for the weights.")] = Path("models/learned/weights"),
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same weights.")] = 2611,
+    count: Annotated[int, typer.Option(min=1, help="mailbag: how many documents to draw.")] = 100,
 ) -> None:
-    """Rebuild learned weights from named data (needs the `train` extra: pip install .[train])."""
+    """Rebuild learned weights from named data, or draw a simulated mailbag (weights need the extra: .[train])."""
     from pipeline.training.command import run
 
-    raise typer.Exit(run(what, data=data, output=output, seed=seed, out=out, err=err))
+    raise typer.Exit(run(what, data=data, output=output, seed=seed, count=count, out=out, err=err))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -31,19 +32,28 @@ def _thresholds(data: Path, output: Path, seed: int) -> Iterable[str]:
     return fit_thresholds(data, output)
 
 
+def draw_mail(data: Path, output: Path, seed: int, count: int) -> Iterable[str]:
+    """A simulated mailbag of `count` documents."""
+    from pipeline.training.mail.mailbag import draw_mailbag
+
+    return draw_mailbag(data, output, seed=seed, count=count)
+
+
 # The programs' imports stand in functions: torch is only there with the extra.
 PROGRAMS: dict[str, Program] = {"icr": _icr, "ppocr": _ppocr, "thresholds": _thresholds}
 """What `depli train` may be asked for."""
+MAILBAG = "mailbag"
+"""Simulated mail to train and to measure with: no weights come of it."""
 
 
-def run(what: str, *, data: Path, output: Path, seed: int, out: Console, err: Console) -> int:
-    """Rebuild one set of weights; 2 for a name we do not know.
+def run(what: str, *, data: Path, output: Path, seed: int, count: int, out: Console, err: Console) -> int:
+    """Rebuild one set of weights, or draw a mailbag of `count` documents; 2 for a name we do not know.
 
     Raises: Misconfigured when the extra `train` is missing.
     """
-    program = PROGRAMS.get(what)
+    program = partial(draw_mail, count=count) if what == MAILBAG else PROGRAMS.get(what)
     if program is None:
-        err.print(f"depli train: nothing is called {what}; one of {', '.join(PROGRAMS)}.", style="red")
+        err.print(f"depli train: nothing is called {what}; one of {', '.join([*PROGRAMS, MAILBAG])}.", style="red")
         return 2
     try:
         for line in program(data, output, seed) or ():
@@ -52,5 +62,8 @@ def run(what: str, *, data: Path, output: Path, seed: int, out: Console, err: Co
         raise Misconfigured(
             f"Training needs {error.name}: install the extra, pip install 'depli[train]' (or .[train])."
         ) from error
+    if what == MAILBAG:
+        out.print(f"{output}: a simulated mailbag; score readings with its truth.jsonl and batches.jsonl", markup=False)
+        return 0
     out.print(f"{output}: {what} rebuilt; register its hash in models/learned/registry.py when it ships", markup=False)
     return 0

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
+from PIL import Image, ImageSequence
 
 from models.values.bank import check_iban
 from models.values.identifiers import check_siret, check_vat_id
 from pipeline.training.mail.drawing import Drawn
 from pipeline.training.mail.invoices import draw_invoice
+from pipeline.training.mail.letters import draw_letter
 from pipeline.training.mail.receipts import draw_receipt
+from pipeline.training.mail.stacks import Draw, draw_stack, save
+from pipeline.training.mail.wording import words
 
 
 def text_of(drawn: Drawn) -> str:
@@ -80,3 +85,41 @@ def test_pages_are_pictures_at_300_dpi() -> None:
     drawn = draw_invoice(np.random.default_rng(0))
 
     assert drawn.pages[0].shape[:2] == (3508, 2481)
+
+
+@pytest.mark.parametrize("kind", [*sorted(words("lookalikes")), *sorted(words("letters"))])
+def test_every_kind_of_other_mail_is_drawn_and_is_no_invoice(kind: str) -> None:
+    drawn = draw_letter(np.random.default_rng(5), kind, render=False)
+
+    assert drawn.truth == {"document_type": "other", "form": None, "fields": {"kind": kind}}
+    assert len(text_of(drawn)) > 20
+
+
+def letters(count: int) -> list[Draw]:
+    return [lambda rng: draw_letter(rng, "dunning")] * count
+
+
+def test_a_stack_accounts_for_its_sheets_and_puts_separators_between_letters() -> None:
+    stack = draw_stack(np.random.default_rng(1), letters(3), separator="patch", duplex=False, hard=0.1)
+
+    pages = [number for document in stack.truth["documents"] for number in document["pages"]]
+    assert len(stack.scans) == stack.truth["sheets"] >= len(pages) + 2
+    assert pages == sorted(set(pages))
+    assert len({one.dpi for one in stack.scans}) == 1
+
+
+@pytest.mark.parametrize("suffix", [".pdf", ".tif"])
+def test_a_saved_stack_has_a_page_for_each_sheet_at_its_size(suffix: str, tmp_path: Path) -> None:
+    stack = draw_stack(np.random.default_rng(2), letters(2), separator="none", duplex=False, hard=0.0)
+    file = tmp_path / f"stack{suffix}"
+
+    save(stack.scans, file, rng=np.random.default_rng(0))
+
+    if suffix == ".pdf":
+        pages = pdfium.PdfDocument(file)
+        width_mm = pages[0].get_width() * 25.4 / 72
+    else:
+        pages = list(ImageSequence.Iterator(Image.open(file)))
+        width_mm = pages[0].size[0] / stack.scans[0].dpi * 25.4
+    assert len(pages) == stack.truth["sheets"]
+    assert 190 < width_mm < 240
