@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
 from capture.embedded_text import page_text
+from capture.plain_scans import gray_of_jpeg, plain_jpegs
 from capture.sources import Attachment, Limits, RasterPage, SourceInfo
 from models.errors import UnusableImage
 from models.image import GrayImage
@@ -195,20 +196,21 @@ def _raster_pdf(path: Path, numbers: Sequence[int], out: Path, limits: Limits) -
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError:
         return [_by_poppler(path, number, out, limits) for number in numbers]
+    plain = plain_jpegs(path, numbers)
     pages = []
     for number in numbers:
         try:
-            pages.append(_by_pdfium(document, number, out, limits))
+            pages.append(_by_pdfium(document, number, out, limits, plain=number in plain))
         except (pypdfium2.PdfiumError, IndexError, ValueError, OverflowError, MemoryError):
             pages.append(_by_poppler(path, number, out, limits))
     return pages
 
 
-def _by_pdfium(document: pypdfium2.PdfDocument, number: int, out: Path, limits: Limits) -> RasterPage:
+def _by_pdfium(document: pypdfium2.PdfDocument, number: int, out: Path, limits: Limits, *, plain: bool) -> RasterPage:
     page = document[number - 1]
     width_pt, height_pt = page.get_size()
     _check_size(number, width_pt, height_pt)
-    scan = _whole_scan(page, limits)
+    scan = _whole_scan(page, limits, plain=plain)
     if scan is not None:
         return RasterPage(number, _save(scan[0], out, number), scan[1])
     native = _native_dpi(page, width_pt, height_pt)
@@ -232,11 +234,12 @@ def _drawn(page: pypdfium2.PdfPage, dpi: float) -> GrayImage:
     return gray
 
 
-def _whole_scan(page: pypdfium2.PdfPage, limits: Limits) -> tuple[GrayImage, float] | None:
+def _whole_scan(page: pypdfium2.PdfPage, limits: Limits, *, plain: bool) -> tuple[GrayImage, float] | None:
     """The picture itself and its resolution, when the page is nothing but one picture that fills it.
 
     Taking it as it is costs a third of drawing it, and no pixel is resampled. A small drawing of the page is the
-    check that what is shown is this picture: masks, inverted or tinted pictures are drawn.
+    check that what is shown is this picture: masks, inverted or tinted pictures are drawn. A `plain` page
+    (`capture.plain_scans`) needs no check, and its gray is decoded once.
     """
     things = list(itertools.islice(page.get_objects(max_depth=1), 2))
     if len(things) != 1 or things[0].type != pdfium_c.FPDF_PAGEOBJ_IMAGE or pdfium_c.FPDFPage_GetAnnotCount(page.raw):
@@ -257,10 +260,14 @@ def _whole_scan(page: pypdfium2.PdfPage, limits: Limits) -> tuple[GrayImage, flo
         dpi = _guessed_dpi(wide, tall)
     if not (fills and upright and abs(dpi_x / dpi_y - 1) < 0.02 and NATIVE_DPI[0] <= dpi <= NATIVE_DPI[1]):
         return None
+    turn = -page.get_rotation() // 90
+    decoded = gray_of_jpeg(bytes(scan.get_data()), (wide, tall)) if plain else None
+    if decoded is not None:
+        return np.ascontiguousarray(np.rot90(decoded, k=turn)), dpi
     gray = _as_gray(scan.get_bitmap().to_numpy())
     if gray is None:
         return None
-    gray = np.ascontiguousarray(np.rot90(gray, k=-page.get_rotation() // 90))
+    gray = np.ascontiguousarray(np.rot90(gray, k=turn))
     shown = _drawn(page, min(20.0, dpi_x))
     # compared as blotches: how finely each side averages on the way down must not matter
     size = max(1, shown.shape[1] // 4), max(1, shown.shape[0] // 4)
@@ -355,6 +362,8 @@ def _picture_page(path: Path, number: int, out: Path, limits: Limits) -> RasterP
             if image.width * image.height > 2 * limits.max_pixels:
                 raise UnusableImage(f"page {number}: {image.width} x {image.height} pixels", code="too_many_pixels")
         dpi = _stated_dpi(image)
+        if image.format == "JPEG":
+            image.draft("L", image.size)  # only the brightness of a colour picture is decoded
         image.load()
         upright = ImageOps.exif_transpose(image)
         gray = _gray(upright)

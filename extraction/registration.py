@@ -226,8 +226,16 @@ def _sampled(page: GrayImage, to_page: Matrix, size: tuple[int, int]) -> GrayIma
     shrink = _px_per_mm(centered)
     source = page
     if shrink > 1.6:
-        # Sampling single pixels of a much finer page would lose thin strokes.
-        source = np.asarray(cv2.blur(page, (int(shrink + 0.5), int(shrink + 0.5))), np.uint8)
+        # Sampling single pixels of a much finer page would lose thin strokes. Only what is seen is smoothed.
+        around = math.ceil(shrink) + 2
+        corners = np.array([(x, y) for x in (0, size[0]) for y in (0, size[1])], np.float64)
+        seen = projected(corners, centered)
+        left, top = (max(0, math.floor(v) - around) for v in seen.min(axis=0))
+        right, bottom = (max(0, math.ceil(v) + around) for v in seen.max(axis=0))
+        part = page[top:bottom, left:right]
+        if part.size:
+            source = np.asarray(cv2.blur(part, (int(shrink + 0.5), int(shrink + 0.5))), np.uint8)
+            centered = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]]) @ centered
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
         cv2.warpPerspective(source, centered, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255),

@@ -24,7 +24,7 @@ COMPACT = {
 
 def comparable(name: str, value: Any) -> Any:
     """The form in which two values of a field are compared: spaces, case, accents and notation do not count."""
-    if value in (None, "", [], False):
+    if value is None or value is False or value in ("", []):
         return None
     if isinstance(value, bool):
         return value

@@ -130,7 +130,7 @@ def _add_dates(
 
 
 def _issue_strength(mention: Mention, pointed: dict[str, Pointed], document: Document, today: date | None) -> float:
-    own = _own_strength(mention, pointed.get("issue_date"))
+    own = _own_strength(mention, pointed.get("issue_date"), document)
     rival = max((pointed[name].strength for name in ("due_date", "other_date") if name in pointed), default=0.0)
     height = document.page_sizes[mention.cell.page - 1][1]
     strength = own - (0.8 * (rival - own) + 0.25 if rival > own else 0.0)
@@ -142,13 +142,16 @@ def _issue_strength(mention: Mention, pointed: dict[str, Pointed], document: Doc
     return min(1.0, max(0.0, strength))
 
 
-def _own_strength(mention: Mention, pointed: Pointed | None) -> float:
+def _own_strength(mention: Mention, pointed: Pointed | None, document: Document) -> float:
     """`Facture n° 12 du 3 mai` dates the invoice, `Commande n° 45 du 2 avril` does not."""
     if pointed is None:
         return 0.0
-    if pointed.way != "after" or pointed.label.start == 0 or pointed.label.phrase not in {"du", "le", "vom"}:
+    if pointed.way != "after" or pointed.label.phrase not in {"du", "le", "vom"}:
         return pointed.strength
-    before = " ".join(token.text for token in mention.cell.tokens[: pointed.label.start])
+    left = [cell.text for cell in document.rows[mention.cell.row].cells if cell.box.right <= mention.cell.box.x]
+    before = " ".join([*left[-1:], *(token.text for token in mention.cell.tokens[: pointed.label.start])])
+    if not before:
+        return pointed.strength
     if re.search(r"\b(?:facture|avoir|invoice|\w*rechnung)\b", before, re.IGNORECASE):
         return pointed.strength + 0.2
     return pointed.strength * (1.0 if before.endswith(",") else 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -42,8 +43,17 @@ def _phrases() -> dict[str, dict[str, float]]:
     for name, levels in WORDING["fields"].items():
         for strength, phrases in levels.items():
             for phrase in phrases:
-                known.setdefault(fold(phrase).replace(" ", ""), {}).setdefault(name, float(strength))
+                known.setdefault(_compact(phrase), {}).setdefault(name, float(strength))
     return known
+
+
+def _compact(text: str) -> str:
+    """Letters and digits alone; the currency says nothing of the field: `Total € TTC`, `Total TTC (EUR)`."""
+    words = fold(text).split()
+    return "".join(w for w in words if w not in _CURRENCY) or "".join(words)
+
+
+_CURRENCY = frozenset({"eur", "euro", "euros", "usd", "chf", "gbp"})
 
 
 _KNOWN = _phrases()
@@ -102,7 +112,7 @@ def _has_value_beside(cell: Cell, document: Document) -> bool:
 
 
 def _in_cell(cell: Cell) -> list[Label]:
-    words = [fold(token.text).replace(" ", "") for token in cell.tokens]
+    words = ["" if (w := fold(token.text).replace(" ", "")) in _CURRENCY else w for token in cell.tokens]
     ends = [bool(token.text.endswith(":")) for token in cell.tokens]
     taken: set[int] = set()
     found: list[Label] = []
@@ -121,10 +131,31 @@ def _in_cell(cell: Cell) -> list[Label]:
                 taken.update(range(start, end))
                 found.extend(_labels(cell, start, end, *hit, whole=compact == "".join(words)))
     found = [label for label in found if not _is_mere_word(label)]
+    found.extend(_by_meaning(cell, words, before_colon, found))
     covered = {index for label in found for index in range(label.start, label.end)}
     if all(index in covered for index, word in enumerate(words) if word):
         return [replace(label, whole=True) for label in found]
     return found
+
+
+_MEANINGS = tuple((name, strength, re.compile(pattern)) for name, strength, pattern in WORDING["meanings"])
+"""What the words of a label nobody listed mean; the first pattern that fits counts."""
+_WORDS_OF_A_LABEL = 8
+
+
+def _by_meaning(cell: Cell, words: Sequence[str], before_colon: int, found: Sequence[Label]) -> list[Label]:
+    """A label nobody wrote down: the words before the colon or the first figure, by what they mean."""
+    end = min(
+        before_colon, next((i for i, t in enumerate(cell.tokens) if any(c.isdigit() for c in t.text)), len(words))
+    )
+    if not 1 < end <= _WORDS_OF_A_LABEL or any(x.start == 0 and x.end >= end - 1 for x in found):
+        return []
+    text = " ".join(fold(t.text) for t in cell.tokens[:end])
+    known = next(((name, strength) for name, strength, pattern in _MEANINGS if pattern.search(text)), None)
+    if known is None or any(x.field == known[0] and x.strength >= known[1] and x.start == 0 for x in found):
+        return []
+    box = Box.around(token.box for token in cell.tokens[:end])
+    return [Label(known[0], known[1], cell, 0, end, box, text.replace(" ", ""), not any(words[end:]))]
 
 
 _MERE_WORDS = frozenset({"du", "le", "au", "vom", "no"})

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from statistics import median
 
 from models.geometry import MM_PER_INCH, Box
@@ -86,7 +87,9 @@ class Document:
         """Rows and cells of the pages of one document."""
         rows: list[Row] = []
         for number, page in enumerate(pages, start=1):
-            rows.extend(_by_columns(_rows(_tokens(page), page=number, first=len(rows))))
+            tokens, margins = _without_margins(_joined(_tokens(page)))
+            rows.extend(_by_columns(_rows(tokens, page=number, first=len(rows))))
+            rows.extend(_margin_row(run, page=number, number=len(rows) + i) for i, run in enumerate(margins))
         sizes = tuple((p.width * MM_PER_INCH / p.dpi, p.height * MM_PER_INCH / p.dpi) for p in pages)
         return Document(tuple(rows), sizes, pages[0].source if pages else "ocr")
 
@@ -123,6 +126,84 @@ def _tokens(page: PageText) -> list[Token]:
     return found
 
 
+_JOIN_GAP = 0.45
+
+
+def _joined(tokens: list[Token]) -> list[Token]:
+    """`12,` and `99` that nearly touch are one number: text layers part words at every sign."""
+    found: list[Token] = []
+    for token in tokens:
+        last = found[-1] if found else None
+        if last is not None and _is_one_number(last, token):
+            box = Box.around((last.box, token.box))
+            found[-1] = Token(last.text + token.text, box, min(last.confidence, token.confidence))
+        else:
+            found.append(token)
+    return found
+
+
+def _is_one_number(left: Token, right: Token) -> bool:
+    if not (left.text[-1] in ".," and left.text[-2:-1].isdigit() and right.text[0].isdigit()):
+        return False
+    height = min(left.box.height, right.box.height)
+    near = -0.3 * height < right.box.x - left.box.right < _JOIN_GAP * height
+    return near and abs(left.box.center_y - right.box.center_y) < 0.5 * max(left.box.height, right.box.height)
+
+
+_STACKED_MM = 3.2
+_LEAST_STACKED = 8
+
+
+def _without_margins(tokens: list[Token]) -> tuple[list[Token], list[list[Token]]]:
+    """The tokens that stand upright, and the runs of single letters that are a line turned by 90 degrees.
+
+    A text layer gives a turned line (the register numbers in the margin) letter by letter. A run is in reading order,
+    from the bottom up.
+    """
+    short = sorted((t for t in tokens if len(t.text) <= 2), key=lambda t: (t.box.center_x, t.box.y))
+    columns: list[list[Token]] = []
+    for token in short:
+        if columns and token.box.center_x - columns[-1][0].box.center_x <= 1.2:
+            columns[-1].append(token)
+        else:
+            columns.append([token])
+    turned: list[list[Token]] = []
+    for column in columns:
+        run: list[Token] = []
+        for token in sorted(column, key=lambda t: t.box.center_y):
+            if run and token.box.center_y - run[-1].box.center_y > _STACKED_MM:
+                turned.append(run)
+                run = []
+            run.append(token)
+        turned.append(run)
+    turned = [run[::-1] for run in turned if len(run) >= _LEAST_STACKED and _crowded(run)]
+    gone = {id(token) for run in turned for token in run}
+    return [token for token in tokens if id(token) not in gone], turned
+
+
+def _crowded(run: list[Token]) -> bool:
+    """Letters of a turned line stand nearer than rows of print do."""
+    steps = [low.box.center_y - top.box.center_y for top, low in pairwise(run)]
+    return median(steps) < 1.1 * median(max(t.box.width, t.box.height) for t in run) or median(steps) < 1.8
+
+
+def _margin_row(run: list[Token], *, page: int, number: int) -> Row:
+    """A turned line as a row of its own; a wide step is a blank."""
+    steps = [low.box.center_y - top.box.center_y for low, top in pairwise(run)]
+    usual = median(steps)
+    words: list[list[Token]] = [[run[0]]]
+    for token, step in zip(run[1:], steps, strict=True):
+        if step > 1.45 * usual:
+            words.append([token])
+        else:
+            words[-1].append(token)
+    tokens = tuple(
+        Token("".join(t.text for t in w), Box.around(t.box for t in w), min(t.confidence for t in w)) for w in words
+    )
+    cell = Cell(tokens, Box.around(t.box for t in tokens), page, number)
+    return Row((cell,), cell.box, page, number)
+
+
 def _parted(text: str, box: Box, confidence: float) -> Iterable[Token]:
     parts = _GLUED.split(text)
     if len(parts) == 1:
@@ -146,14 +227,34 @@ def _spread(text: str, box: Box, confidence: float) -> Iterable[Token]:
 
 def _rows(tokens: list[Token], *, page: int, first: int) -> list[Row]:
     groups: list[list[Token]] = []
-    for token in sorted(tokens, key=lambda t: t.box.center_y):
+    usual = median(t.box.height for t in tokens) if tokens else 0.0
+    signs = [t for t in tokens if t.box.height < 0.45 * usual and not any(c.isalnum() for c in t.text)]
+    low = {id(t) for t in signs}
+    for token in sorted((t for t in tokens if id(t) not in low), key=lambda t: t.box.center_y):
         group = _row_of(token, groups)
         if group is None:
             groups.append([token])
         else:
             group.append(token)
+    for sign in signs:
+        _beside(sign, groups).append(sign)
     groups.sort(key=lambda g: median(t.box.center_y for t in g))
     return [_row(group, page=page, number=first + index) for index, group in enumerate(groups)]
+
+
+def _beside(sign: Token, groups: list[list[Token]]) -> list[Token]:
+    """The row of a comma, dash or point: its middle is not that of its row, but it stands beside or under a word."""
+    best: tuple[float, list[Token] | None] = (4.0, None)
+    for group in groups:
+        for token in group:
+            inside = token.box.y - 0.5 <= sign.box.center_y <= token.box.bottom + 0.6
+            away = max(0.0, max(token.box.x, sign.box.x) - min(token.box.right, sign.box.right))
+            if inside and away < best[0]:
+                best = (away, group)
+    if best[1] is None:
+        groups.append([])
+        return groups[-1]
+    return best[1]
 
 
 def _row_of(token: Token, groups: list[list[Token]]) -> list[Token] | None:

@@ -38,6 +38,7 @@ _NOT_NAME = re.compile(
     r"|echeance"
     r"|total|montant|designation|quantite|commande|reference|ref|numero|invoice|rechnung|service|marche"
     r"|conditions|madame"
+    r"|stylesheet|version|factura|factuur|fattura|zahlung\w*|kontakt|contact|objet du|bonjour|description|shipment"
     r"|veuillez|avoir|duplicata|original|telefon|seite|code|attention|objet|no)\b|@|\.fr\b|\.com\b"
 )
 
@@ -223,7 +224,40 @@ def _labelled(cell: Cell, labels: Sequence[Label], document: Document) -> dict[s
         gap = cell.box.y - pointed.label.box.bottom
         next_to = pointed.way != "below" or gap < 8
         found[name] = pointed.strength * (1.0 if next_to and not _between_rows(pointed.label, cell, document) else 0.4)
+    for name, strength in _headed(cell, useful, document).items():
+        found[name] = max(found.get(name, 0.0), strength)
     return {**found, **inside}
+
+
+_HEAD_REACH_MM = 26.0
+_LABEL_OF_ITS_OWN = re.compile(
+    r"^[^:]{2,30}:\s*\S|^(?:gln|duns|siret|siren|tva|contact|no|nummer|numero|id)\b", re.IGNORECASE
+)
+
+
+def _headed(cell: Cell, labels: Sequence[Label], document: Document) -> dict[str, float]:
+    """`Acheteur :` heads a column: the first words below it that are not a label with its value are its name."""
+    found: dict[str, float] = {}
+    for label in labels:
+        gap = cell.box.y - label.box.bottom
+        if label.cell.page != cell.page or not label.whole or not -1 <= gap <= _HEAD_REACH_MM:
+            continue
+        if abs(label.cell.box.x - cell.box.x) > 5:
+            continue
+        between = [
+            c
+            for row in document.rows[label.cell.row + 1 : cell.row]
+            for c in row.cells
+            if abs(c.box.x - cell.box.x) <= 5
+        ]
+        names = sum(not _LABEL_OF_ITS_OWN.search(_with_right(c, document)) for c in between)
+        found[label.field] = max(found.get(label.field, 0.0), label.strength * 0.95 * 0.5**names)
+    return found
+
+
+def _with_right(cell: Cell, document: Document) -> str:
+    """The text of a cell and of the rest of its row."""
+    return " ".join(c.text for c in document.rows[cell.row].cells if c.box.x >= cell.box.x)
 
 
 def _between_rows(label: Label, cell: Cell, document: Document) -> bool:

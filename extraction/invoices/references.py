@@ -119,7 +119,7 @@ def _reach(cell: Cell, start: int) -> int:
     end = start + 1
     while end < len(cell.tokens):
         left, right = cell.tokens[end - 1], cell.tokens[end]
-        joins = re.search(r"[\-/_]$", left.text) or re.match(r"[\-/_]", right.text)
+        joins = re.search(r"[\-/_]$|[0-9]\.$", left.text) or re.match(r"[\-/_]", right.text)
         close = right.box.x - left.box.right < 0.35 * max(left.box.height, right.box.height)
         digit_run = re.search(r"[0-9]$", left.text) and re.match(r"[0-9]", right.text)
         prefix = re.fullmatch(r"[A-Z]{1,4}", left.text) and re.match(r"[0-9]", right.text) and end == start + 1

@@ -18,6 +18,8 @@ TOTAL_FIELDS = ("total_without_tax", "total_tax", "total_with_tax", "amount_due"
 _MOST = 9
 """Candidates a field that are tried against each other."""
 _LEAST_STRENGTH = 0.25
+_ASKED_FROM = 0.6
+"""A label of what is to be paid that strong confirms a total."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,8 +162,12 @@ def _jointly(
     base_sum = sum((s.base for s in shares), Decimal(0)) if shares else None
     best: tuple[float, tuple[Total | None, ...]] = (-1.0, (None, None, None))
     with_due = [*pools["total_with_tax"], *(Total(t.mention, t.strength * 0.6, t.pointed) for t in pools["amount_due"])]
+    asked = {(t.amount, t.mention.cell.page) for t in pools["amount_due"] if t.strength > _ASKED_FROM}
     for trio in product([None, *pools[names[0]]], [None, *pools[names[1]]], [None, *with_due]):
         score = _worth(trio, tax_sum, base_sum, lines_sum)
+        gross = trio[2]
+        if gross is not None and (gross.amount, gross.mention.cell.page) in asked:
+            score += 0.4
         if score > best[0]:
             best = (score, trio)
     chosen = {name: total for name, total in zip(names, best[1], strict=True) if total is not None}

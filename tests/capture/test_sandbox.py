@@ -3,8 +3,10 @@ import json
 import os
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import img2pdf
 import numpy as np
 import pikepdf
@@ -13,9 +15,11 @@ from PIL import Image
 from reportlab.pdfgen import canvas
 
 from capture.opening import check_xml
+from capture.plain_scans import plain_jpegs
 from capture.sandbox import Sandbox, protections
 from capture.sources import Limits
 from models.errors import REFUSALS, UnusableImage
+from models.image import GrayImage
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +254,59 @@ def test_a_picture_that_is_shown_inverted_is_drawn_and_not_taken(sandbox: Sandbo
         pdf.save(path)
 
     assert sandbox.raster(path, [1], out=tmp_path)[0].load().max() < 30
+
+
+def jpeg_scan(path: Path, mode: str, change: Callable[[pikepdf.Pdf, pikepdf.Object], None] | None = None) -> GrayImage:
+    """A PDF that shows one JPEG; `change` works on the file and its picture. Answers the gray of the picture."""
+    buffer = io.BytesIO()
+    scan((827, 1166)).convert(mode).save(buffer, "JPEG", dpi=(100, 100))
+    with pikepdf.Pdf.open(io.BytesIO(img2pdf.convert(buffer.getvalue()))) as pdf:
+        if change is not None:
+            change(pdf, next(iter(pdf.pages[0].get_images().values())))
+        pdf.save(path)
+    gray: GrayImage = np.asarray(Image.open(buffer).convert("L"))
+    return gray
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_that_is_all_a_page_shows_is_decoded_to_gray_at_once(
+    sandbox: Sandbox, tmp_path: Path, mode: str
+) -> None:
+    path = tmp_path / "scan.pdf"
+    shown = jpeg_scan(path, mode)
+
+    assert plain_jpegs(path, [1]) == {1}
+    page = sandbox.raster(path, [1], out=tmp_path)[0]
+    assert page.dpi == pytest.approx(100, abs=0.1)
+    assert np.abs(page.load().astype(int) - shown).max() <= 2
+
+
+def cut_in_half(pdf: pikepdf.Pdf, picture: pikepdf.Object) -> None:
+    content = pdf.pages[0].Contents.read_bytes()
+    pdf.pages[0].Contents = pdf.make_stream(b"q 0 0 100 100 re W n " + content + b" Q")
+
+
+def inverted(pdf: pikepdf.Pdf, picture: pikepdf.Object) -> None:
+    picture.Decode = pikepdf.Array([1, 0])
+
+
+def masked(pdf: pikepdf.Pdf, picture: pikepdf.Object) -> None:
+    mask = pdf.make_stream(b"\x00", Subtype=pikepdf.Name.Image, Width=1, Height=1, BitsPerComponent=8)
+    mask.ColorSpace = pikepdf.Name.DeviceGray
+    picture.SMask = mask
+
+
+@pytest.mark.parametrize("change", [cut_in_half, inverted, masked])
+def test_a_jpeg_that_is_shown_otherwise_is_not_taken_as_it_is(
+    sandbox: Sandbox, tmp_path: Path, change: Callable[[pikepdf.Pdf, pikepdf.Object], None]
+) -> None:
+    path = tmp_path / "scan.pdf"
+    as_it_is = jpeg_scan(path, "L", change)
+
+    assert not plain_jpegs(path, [1])
+    page = sandbox.raster(path, [1], out=tmp_path)[0].load()
+    alike = cv2.resize(as_it_is, page.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(page.astype(int) - alike).mean() > 10
 
 
 def test_a_fax_has_square_points_and_a_programs_default_resolution_is_not_believed(
