@@ -27,42 +27,47 @@ MOST_LINES = 3
 """Lines of print on a sheet that is known only by having nothing else: a title, a caption, the barcode in figures."""
 FEW_LETTERS = 450
 """A page with more letters (or words, where they touch) is no separator sheet, whatever its barcode says."""
+THOROUGH_DPI = 140.0
+"""The codes of separator sheets are large: finer than that, a thorough look finds no more of them."""
 MIN_LONG_MM = 190.0
 """Separator sheets are at least A5: a card is none."""
 MIN_BARCODE_MM = {"qr": 18.0, "datamatrix": 18.0}
 MIN_LINE_BARCODE_MM = 45.0
 """Smaller codes are put on letters by franking and inserting machines."""
 
-_NAMES = ",".join(SYMBOLOGIES)
+_BARS, _MATRICES = "Code128,Code39", "QRCode,DataMatrix"
 
 
-def find_barcodes(page: GrayImage, *, thorough: bool = False) -> tuple[Barcode, ...]:
+def find_barcodes(page: GrayImage, half: GrayImage | None = None, *, thorough: bool = False) -> tuple[Barcode, ...]:
     """The barcodes of an upright page, boxes in its pixels.
 
     Args:
+        half: the page at half its resolution or so: matrix codes, whose search takes fifteen times as long, are looked
+            for on it when it is given. Their modules are twice as large as a bar is wide.
         thorough: also turned, inverted or badly printed ones; four times slower.
     """
+    if thorough or half is None:
+        return _decoded(page, thorough=thorough)
+    return _decoded(page, _BARS) + _decoded(half, _MATRICES, scale=page.shape[0] / half.shape[0])
+
+
+def _decoded(
+    page: GrayImage, names: str = f"{_BARS},{_MATRICES}", *, thorough: bool = False, scale: float = 1.0
+) -> tuple[Barcode, ...]:
     found = zxingcpp.read_barcodes(
         page,
-        formats=zxingcpp.barcode_formats_from_str(_NAMES),
+        formats=zxingcpp.barcode_formats_from_str(names),
         try_rotate=thorough,
         try_downscale=thorough,
         try_invert=False,
     )
     barcodes = []
     for code in found:
+        place = code.position
         corners = np.array(
-            [
-                (point.x, point.y)
-                for point in (
-                    code.position.top_left,
-                    code.position.top_right,
-                    code.position.bottom_right,
-                    code.position.bottom_left,
-                )
-            ]
+            [(p.x, p.y) for p in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)]
         )
-        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        (left, top), (right, bottom) = corners.min(axis=0) * scale, corners.max(axis=0) * scale
         name = str(code.format).replace(" ", "")
         symbology = SYMBOLOGIES.get(name, name.lower())
         barcodes.append(
@@ -77,17 +82,22 @@ def look_for_barcodes(
     """The barcodes of an upright page, and whether they make it a separator sheet: see `is_separator`.
 
     Args:
-        page: shape (height, width). half: the same, smaller or not, for looking at what is beside the codes.
+        page: shape (height, width). half: the same, smaller or not, for matrix codes and what is beside the codes.
         dpi: of `page`. sparse: little is on the page, so a code that was scanned badly is worth a thorough look.
     """
-    barcodes = find_barcodes(page)
-    if not barcodes and not sparse:
+    barcodes = find_barcodes(page, half)
+    if not barcodes and sparse:
+        fine_enough = half if dpi * half.shape[0] / page.shape[0] >= THOROUGH_DPI else page
+        barcodes = _decoded(fine_enough, thorough=True, scale=page.shape[0] / fine_enough.shape[0])
+    if not barcodes:
         return (), False
-    scale = half.shape[0] / page.shape[0]
-    marks = marks_of(half, dpi=dpi * scale)
-    if not barcodes and _letters(marks) <= FEW_LETTERS:
-        barcodes = find_barcodes(page, thorough=True)
+    marks = marks_of(half, dpi=dpi * half.shape[0] / page.shape[0])
     return barcodes, is_separator(barcodes, marks, dpi=dpi, height=page.shape[0])
+
+
+def few_letters(marks: NDArray[np.uint8]) -> bool:
+    """Whether a page may be a separator sheet by how little is on it (`blanks.marks_of`)."""
+    return _letters(marks) <= FEW_LETTERS
 
 
 def _letters(marks: NDArray[np.uint8]) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry import MM_PER_INCH
-from models.image import GrayImage
+from models.image import GrayImage, shrunk
 
 WORK_DPI = 75
 INK_DEPTH = 55
@@ -17,6 +17,8 @@ INK_DEPTH = 55
 RIM_MM = 5.0
 PX_PER_MM = WORK_DPI / MM_PER_INCH
 MANY_LETTERS = 60
+SURELY_WRITTEN = 500
+"""More marks of the size of letters than that are not all dirt."""
 MOST_FOLDS = 8
 LETTER_MM = 10.0
 """A straight stroke shorter than that may be an l or a 1."""
@@ -30,23 +32,38 @@ def ink_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     paper = cv2.medianBlur(cv2.resize(small, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 21)
     ground = cv2.resize(paper, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
     # inside a photograph or a stamp the paper around is dark too: the page's own paper counts at least half
-    ground = np.maximum(ground.astype(np.int16), int(np.median(paper)) - 40)
-    ink: NDArray[np.uint8] = (small.astype(np.int16) < ground - INK_DEPTH).astype(np.uint8)
-    return ink
+    ground = cv2.max(ground, float(max(0, int(np.median(paper)) - 40)))
+    darker = cv2.compare(small, cv2.subtract(ground, float(INK_DEPTH)), cv2.CMP_LT)
+    return np.asarray(cv2.bitwise_and(darker, 1.0), np.uint8)
 
 
 def marks_of(page: GrayImage, *, dpi: float) -> NDArray[np.uint8]:
     """Ink at 75 dpi, 0 or 1, without specks, the rim, and scratches and folds across the page."""
-    scale = WORK_DPI / dpi
-    ink = ink_of(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8))
-    rim = min(round(RIM_MM * PX_PER_MM), ink.shape[0] // 8, ink.shape[1] // 8)
-    ink[:rim], ink[-rim:], ink[:, :rim], ink[:, -rim:] = 0, 0, 0, 0
-    ink[_scratches(ink)] = 0
+    ink = _inside_the_rim(page, dpi)
+    for scratches in _scratches(ink):
+        ink[scratches] = 0
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     kept = np.zeros(count, np.uint8)
     kept[1:] = stats[1:, cv2.CC_STAT_AREA] >= 4
     marks: NDArray[np.uint8] = kept[labels]
     return marks
+
+
+def _inside_the_rim(page: GrayImage, dpi: float) -> NDArray[np.uint8]:
+    ink = ink_of(shrunk(page, WORK_DPI / dpi))
+    rim = min(round(RIM_MM * PX_PER_MM), ink.shape[0] // 8, ink.shape[1] // 8)
+    ink[:rim], ink[-rim:], ink[:, :rim], ink[:, -rim:] = 0, 0, 0, 0
+    return ink
+
+
+def is_full_of_letters(page: GrayImage, *, dpi: float) -> bool:
+    """Whether so much is on a side that it is neither blank nor a separator sheet, whatever of it is dirt: a quick look
+    that spares most pages the careful one (`marks_of`).
+
+    Args:
+        page: shape (height, width), uint8. dpi: its resolution.
+    """
+    return int(_letters_of(cv2.connectedComponentsWithStats(_inside_the_rim(page, dpi))[2]).sum()) > SURELY_WRITTEN
 
 
 def is_blank(page: GrayImage, *, dpi: float) -> bool:
@@ -149,10 +166,10 @@ def _is_drawn(stat: NDArray[np.int32], size: tuple[int, ...]) -> bool:
     return large and not corner and not (on_rim and solid)
 
 
-def _scratches(ink: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Folds, stripes and dirt lines: long and thin all over the page, perhaps broken into pieces."""
+def _scratches(ink: NDArray[np.uint8]) -> list[NDArray[np.bool_]]:
+    """Masks of folds, stripes and dirt lines: long and thin all over the page, perhaps broken into pieces."""
     height, width = ink.shape
-    found = np.zeros(ink.shape, bool)
+    found = []
     for kernel in (np.ones((61, 1), np.uint8), np.ones((1, 61), np.uint8)):
         joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, kernel)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
@@ -161,5 +178,6 @@ def _scratches(ink: NDArray[np.uint8]) -> NDArray[np.bool_]:
         lying = (wide > 0.3 * width) & (tall < 0.06 * wide + 5) & (area < 4 * wide)
         scratch = upright | lying
         scratch[0] = False
-        found |= scratch[labels]
+        if scratch.any():
+            found.append(scratch[labels])
     return found

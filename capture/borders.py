@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry import MM_PER_INCH
-from models.image import FloatArray, GrayImage
+from models.image import FloatArray, GrayImage, shrunk
 
 WORK_DPI = 75
 DARK = 0.6
@@ -40,7 +40,7 @@ def find_paper(page: GrayImage, *, dpi: float) -> Paper:
         page: shape (height, width), uint8; left unchanged. dpi: its resolution.
     """
     scale = WORK_DPI / dpi
-    small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    small = shrunk(page, scale)
     middle, _ = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     paper = float(np.median(small[small >= middle]))
     dark = (small < DARK * paper).astype(np.uint8)
@@ -56,10 +56,9 @@ def find_paper(page: GrayImage, *, dpi: float) -> Paper:
         cv2.fillConvexPoly(outside, np.round(corners).astype(np.int32), 0)
         bed |= outside
     grown = cv2.dilate(bed, np.ones((3, 3), np.uint8), iterations=2)
-    mask = cv2.resize(grown, (page.shape[1], page.shape[0]), interpolation=cv2.INTER_NEAREST).astype(bool)
-    cleared = page.copy()
-    cleared[mask] = np.uint8(max(1, round(paper)))
-    return Paper(cleared, None if corners is None else (corners / scale).astype(np.float32))
+    mask = cv2.resize(grown, (page.shape[1], page.shape[0]), interpolation=cv2.INTER_NEAREST)
+    cleared = cv2.copyTo(np.full_like(page, max(1, round(paper))), mask, page.copy())
+    return Paper(np.asarray(cleared, np.uint8), None if corners is None else (corners / scale).astype(np.float32))
 
 
 def _bed(dark: NDArray[np.uint8], small: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.image import FloatArray, GrayImage
+from models.image import FloatArray, GrayImage, shrunk
 from models.learned import registry
 
 TURNS = (0, 90, 180, 270)
@@ -16,6 +18,9 @@ _LINE_HEIGHT = 48
 _MOST_LINES = 10
 _SURE = 0.9
 """The network alone decides from this probability on, when the page lies as nearly all pages do."""
+
+_BEYOND_DOUBT = 12.0
+"""Log likelihood by which one turn must lead; more lines are not read then."""
 
 _SURE_ALONE = 0.97
 """On a page without a readable line (blank back, photograph) the network must be this sure before it is turned."""
@@ -52,7 +57,7 @@ def _by_looking(image: GrayImage) -> FloatArray:
     """Probability of each of `TURNS` from the look of the whole page, shape (4,)."""
     height, width = image.shape
     scale = 256 / min(height, width)
-    small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    small = shrunk(image, scale) if scale < 1 else cv2.resize(image, (round(width * scale), round(height * scale)))
     y, x = (small.shape[0] - _SIDE) // 2, (small.shape[1] - _SIDE) // 2
     values = small[y : y + _SIDE, x : x + _SIDE].astype(np.float32)[None, None] / 255 - np.float32(0.5)
     lies = registry.session("page-orientation").run(None, {"x": values})[0][0]
@@ -63,18 +68,22 @@ def _by_looking(image: GrayImage) -> FloatArray:
 def _by_reading(image: GrayImage) -> FloatArray:
     """Likelihood of each of `TURNS` from how well lines read that way, shape (4,), largest 1."""
     evidence = np.zeros(4)
-    for quarter in (0, 1):
-        level = turned(image, 90 * quarter)
-        for line in _line_pictures(level):
-            evidence[quarter] += _legibility(line)
-            evidence[quarter + 2] += _legibility(np.ascontiguousarray(line[::-1, ::-1]))
-    return np.asarray(np.exp(np.clip(evidence - evidence.max(), -12, 0)), np.float32)
+    lines = [_line_pictures(turned(image, 90 * quarter)) for quarter in (0, 1)]
+    for pair in zip_longest(*lines):
+        for quarter, line in enumerate(pair):
+            if line is not None:
+                evidence[quarter] += _legibility(line)
+                evidence[quarter + 2] += _legibility(np.ascontiguousarray(line[::-1, ::-1]))
+        first, second = np.sort(evidence)[:-3:-1]
+        if first - second > _BEYOND_DOUBT:
+            break
+    return np.asarray(np.exp(np.clip(evidence - evidence.max(), -_BEYOND_DOUBT, 0)), np.float32)
 
 
 def _line_pictures(image: GrayImage) -> list[GrayImage]:
     """Up to ten pictures of what look like level lines of print, the longest first, each 48 pixels high."""
     scale = min(1.0, 1400 / max(image.shape))
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = shrunk(image, scale)
     dark = cv2.adaptiveThreshold(small, 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 31, 18)
     across = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, 45), np.uint8))
     down = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((45, 1), np.uint8))

@@ -37,14 +37,13 @@ def find_patch(page: GrayImage, *, dpi: float) -> Separator | None:
     Source: Kodak patch code: bars 0.08 and 0.20 inch thick, 0.08 inch apart.
     """
     scale = WORK_DPI / dpi
-    small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        page, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR if scale > 0.6 else cv2.INTER_AREA
+    )
     dark = (small < (int(small.max()) + int(small.min())) // 2).astype(np.uint8)
     if not 0.01 < dark.mean() < 0.6:
         return None
     for image in (dark, np.ascontiguousarray(dark.T)):
-        # most pages have nothing as long and thick as a bar
-        if not cv2.erode(image, np.ones((3, 50), np.uint8)).any():
-            continue
         found = _along_columns(image)
         if found is not None:
             return found
@@ -54,7 +53,14 @@ def find_patch(page: GrayImage, *, dpi: float) -> Separator | None:
 def _along_columns(dark: NDArray[np.uint8]) -> Separator | None:
     step = max(1, round(SCAN_STEP_MM * WORK_DPI / 25.4))
     needed = round(MIN_LENGTH_MM / SCAN_STEP_MM)
-    seen = [_pattern(dark[:, x]) for x in range(step // 2, dark.shape[1], step)]
+    # most pages have nothing as long and thick as a bar, let alone four on a scan line
+    long_and_thick = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((3, 30), np.uint8))
+    lines = long_and_thick[:, step // 2 :: step]
+    crossed = (np.diff(lines, axis=0, prepend=0, append=0) == 1).sum(axis=0)
+    if (crossed >= len("NWNW")).sum() < needed:
+        return None
+    places = range(step // 2, dark.shape[1], step)
+    seen = [_pattern(dark[:, x]) if bars >= len("NWNW") else None for x, bars in zip(places, crossed, strict=True)]
     slope = 0.12 * step  # bars may climb that much from one scan line to the next
     best, which = 0, ""
     run = alone = 0
