@@ -32,9 +32,10 @@ def ink_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     paper = cv2.medianBlur(cv2.resize(small, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 21)
     ground = cv2.resize(paper, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
     # inside a photograph or a stamp the paper around is dark too: the page's own paper counts at least half
-    ground = cv2.max(ground, float(max(0, int(np.median(paper)) - 40)))
-    darker = cv2.compare(small, cv2.subtract(ground, float(INK_DEPTH)), cv2.CMP_LT)
-    return np.asarray(cv2.bitwise_and(darker, 1.0), np.uint8)
+    floor = np.uint8(max(0, int(np.median(paper)) - 40))
+    limit = np.maximum(np.maximum(ground, floor), np.uint8(INK_DEPTH)) - np.uint8(INK_DEPTH)
+    ink: NDArray[np.uint8] = (small < limit).view(np.uint8)
+    return ink
 
 
 def marks_of(page: GrayImage, *, dpi: float) -> NDArray[np.uint8]:
