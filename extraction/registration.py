@@ -102,9 +102,10 @@ def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> FormMat
     Raises: Unreadable when the form cannot be laid over the page to within `MOST_ERROR_MM`.
     """
     matrix = matrix_of(match)
+    level = _levelled(page, template, matrix)
     error = math.inf
     for search in (_SEARCH_MM, 0.8):
-        found = _found(page, template, match.form_page, matrix, search)
+        found = _found(level, template, match.form_page, matrix, search)
         if len(found[0]) < _FEWEST:
             raise Unreadable(_refusal(match, "trop peu de son texte imprimé se retrouve"))
         centers, seen = found
@@ -122,7 +123,7 @@ def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> FormMat
 def placement(page: GrayImage, template: FormTemplate, match: FormMatch) -> Placement:
     """The match with the local displacements that folds and paper feed leave."""
     matrix = matrix_of(match)
-    centers, seen = _found(page, template, match.form_page, matrix, 1.2)
+    centers, seen = _found(_levelled(page, template, matrix), template, match.form_page, matrix, 1.2)
     if len(centers) < 3:
         return Placement(matrix, np.zeros((0, 2)), np.zeros((0, 2)))
     drifts = seen - centers
@@ -184,31 +185,54 @@ def _richest(
     return chosen
 
 
-def _found(
-    page: GrayImage, template: FormTemplate, number: int, matrix: Matrix, search_mm: float
-) -> tuple[Points, Points]:
-    """Centres of the pieces of print that were found again, and where on the blank they would then lie; millimetres."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Level:
+    """A page as it lies on the blank by a first guess, at `PX_PER_MM`."""
+
+    image: GrayImage
+    matrix: Matrix
+    """The guess: millimetres on the blank -> pixels of the page."""
+
+
+def _levelled(page: GrayImage, template: FormTemplate, matrix: Matrix) -> _Level:
     width, height = (round(side * PX_PER_MM) for side in template.definition.page_mm)
     to_blank = np.array([[1 / PX_PER_MM, 0, 0.5 / PX_PER_MM], [0, 1 / PX_PER_MM, 0.5 / PX_PER_MM], [0, 0, 1]])
     level = cv2.GaussianBlur(_sampled(page, matrix @ to_blank, (width, height)), (0, 0), 0.9)
+    return _Level(np.asarray(level, np.uint8), matrix)
+
+
+def _found(
+    level: _Level, template: FormTemplate, number: int, matrix: Matrix, search_mm: float
+) -> tuple[Points, Points]:
+    """Centres of the pieces of print that were found again, and where on the blank they would then lie; millimetres.
+
+    Args:
+        level: the page by an earlier guess. matrix: the guess now, by which it is searched; the answer is in its terms.
+    """
     search = round(search_mm * PX_PER_MM)
-    centers, seen = [], []
-    for left_mm, top_mm, patch in _landmarks(template, number):
-        x, y = round(left_mm * PX_PER_MM), round(top_mm * PX_PER_MM)
+    landmarks = _landmarks(template, number)
+    if not landmarks:
+        return np.zeros((0, 2)), np.zeros((0, 2))
+    half = np.array([(patch.shape[1] / 2, patch.shape[0] / 2) for _, _, patch in landmarks]) / PX_PER_MM
+    centers = np.array([(left, top) for left, top, _ in landmarks]) + half
+    expected = projected(projected(centers, matrix), _inverse(level.matrix)) - half
+    kept, seen = [], []
+    for index, (_, _, patch) in enumerate(landmarks):
+        x, y = np.round(expected[index] * PX_PER_MM).astype(int).tolist()
         left, top = max(0, x - search), max(0, y - search)
-        window = level[top : y + patch.shape[0] + search, left : x + patch.shape[1] + search]
+        window = level.image[top : max(0, y + patch.shape[0] + search), left : max(0, x + patch.shape[1] + search)]
         if window.shape[0] < patch.shape[0] or window.shape[1] < patch.shape[1]:
             continue
         answer = np.asarray(cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED), np.float32)
         _, best, _, (at_x, at_y) = cv2.minMaxLoc(answer)
         if best < _SAME_PRINT:
             continue
-        dx = left + at_x + _between(answer[at_y], at_x) - x
-        dy = top + at_y + _between(answer[:, at_x], at_y) - y
-        center = (left_mm + patch.shape[1] / 2 / PX_PER_MM, top_mm + patch.shape[0] / 2 / PX_PER_MM)
-        centers.append(center)
-        seen.append((center[0] + dx / PX_PER_MM, center[1] + dy / PX_PER_MM))
-    return np.array(centers, np.float64).reshape(-1, 2), np.array(seen, np.float64).reshape(-1, 2)
+        corner = (left + at_x + _between(answer[at_y], at_x), top + at_y + _between(answer[:, at_x], at_y))
+        kept.append(index)
+        seen.append(np.array(corner) / PX_PER_MM + half[index])
+    if not kept:
+        return np.zeros((0, 2)), np.zeros((0, 2))
+    return centers[kept], projected(projected(np.array(seen), level.matrix), _inverse(matrix))
 
 
 def _between(row: NDArray[np.float32], at: int) -> float:
