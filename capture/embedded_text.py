@@ -39,15 +39,15 @@ def page_text(page: pypdfium2.PdfPage, *, dpi: float, size: tuple[int, int]) -> 
 def _words(layer: pypdfium2.PdfTextPage, count: int, height_pt: float, scale: float) -> list[Word]:
     words: list[Word] = []
     letters: list[str] = []
-    boxes: list[Box] = []
+    inks: list[Box] = []
+    before: Box | None = None
 
     def end_word() -> None:
-        if letters and boxes:
-            words.append(Word("".join(letters), Box.around(boxes), 1.0))
+        if letters and inks:
+            words.append(Word("".join(letters), Box.around(inks), 1.0))
         letters.clear()
-        boxes.clear()
+        inks.clear()
 
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     for index in range(count):
         character = chr(pdfium_c.FPDFText_GetUnicode(layer.raw, index))
         if "\ud800" <= character <= "\udfff":
@@ -55,30 +55,47 @@ def _words(layer: pypdfium2.PdfTextPage, count: int, height_pt: float, scale: fl
         if character.isspace() or character == "\x00":
             end_word()
             continue
-        if not pdfium_c.FPDFText_GetCharBox(layer.raw, index, left, right, bottom, top):
+        ink = _ink(layer, index, height_pt, scale)
+        if ink is None:
             continue
-        box = Box(
-            left.value * scale,
-            (height_pt - top.value) * scale,
-            max(0.0, right.value - left.value) * scale,
-            max(0.0, top.value - bottom.value) * scale,
-        )
-        if boxes and _apart(boxes[-1], box):
+        room = _room(layer, index, height_pt, scale) or ink
+        if letters and before is not None and _apart(before, room):
             end_word()
         letters.append(character)
-        boxes.append(box)
+        inks.append(ink)
+        before = room
     end_word()
     return words
+
+
+def _ink(layer: pypdfium2.PdfTextPage, index: int, height_pt: float, scale: float) -> Box | None:
+    """The box around what is seen of a character, in pixels."""
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    if not pdfium_c.FPDFText_GetCharBox(layer.raw, index, left, right, bottom, top):
+        return None
+    return _box(left.value, right.value, bottom.value, top.value, height_pt, scale)
+
+
+def _room(layer: pypdfium2.PdfTextPage, index: int, height_pt: float, scale: float) -> Box | None:
+    """The place the font gives a character: a comma's is as high as a figure's, and reaches to the next one."""
+    place = pdfium_c.FS_RECTF()
+    if not pdfium_c.FPDFText_GetLooseCharBox(layer.raw, index, place):
+        return None
+    return _box(place.left, place.right, place.bottom, place.top, height_pt, scale)
+
+
+def _box(left: float, right: float, bottom: float, top: float, height_pt: float, scale: float) -> Box:
+    return Box(left * scale, (height_pt - top) * scale, max(0.0, right - left) * scale, max(0.0, top - bottom) * scale)
 
 
 def _apart(before: Box, box: Box) -> bool:
     """Two characters that do not belong to one word: another line, or a gap wider than most of a letter."""
     tall = max(before.height, box.height, 1.0)
     return (
-        box.center_y > before.bottom + 0.3 * tall
-        or box.center_y < before.y - 0.3 * tall
-        or box.x - before.right > 0.6 * tall
-        or before.x - box.right > 0.3 * tall
+        box.center_y > before.bottom + 0.1 * tall
+        or box.center_y < before.y - 0.1 * tall
+        or box.x - before.right > 0.4 * tall
+        or before.x - box.right > 0.2 * tall
     )
 
 
