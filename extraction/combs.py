@@ -61,8 +61,10 @@ def cut_comb(page: GrayImage, placement: Placement, cells: Sequence[Box]) -> Com
     area = Box.around(cells).grown(AROUND_MM)
     strip = placement.cut(page, area, px_per_mm=PX_PER_MM)
     expected = [_in_strip(cell, area) for cell in cells]
-    depth = _without_streaks(_depth(strip), expected)
-    found = _snapped(depth, expected)
+    untinted, tinted = _without_tint(strip, expected)
+    depth = _without_streaks(_depth(untinted), expected)
+    # White lines between tinted cells are no dark lines to be found.
+    found = expected if tinted else _snapped(depth, expected)
     plain = tuple(_as_picture(depth, cell.grown(_PLAIN_MARGIN_PX)) for cell in found)
     return _cut_cells(_without_lines(depth, found), found, area, plain)
 
@@ -85,6 +87,35 @@ def _depth(strip: GrayImage) -> FloatArray:
     paper = cv2.blur(cv2.erode(paper, np.ones((5, 5), np.uint8)), (9, 9))
     ground = cv2.resize(paper, (strip.shape[1], strip.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.maximum(0, ground.astype(np.float32) - strip.astype(np.float32))
+
+
+def _without_tint(strip: GrayImage, cells: Sequence[Box]) -> tuple[GrayImage, bool]:
+    """The strip without the shade that its cells are printed in, and whether they are."""
+    papers, shades = [], []
+    for cell in cells:
+        columns = slice(max(0, round(cell.x)), round(cell.right))
+        above, below = (
+            strip[: max(1, round(cell.y) - 4), columns],
+            strip[min(round(cell.bottom) + 4, len(strip) - 1) :, columns],
+        )
+        papers.append(max(float(np.median(above)), float(np.median(below))))
+        inner = cell.grown(-0.5 * PX_PER_MM)
+        within = strip[round(inner.y) : round(inner.bottom), round(inner.x) : round(inner.right)]
+        shades.append(papers[-1] - float(np.percentile(within, 60)))
+    usual = float(np.median(shades))
+    if usual < _TINT:
+        return strip, False
+    plain = strip.astype(np.float32)
+    for cell, paper, shade in zip(cells, papers, shades, strict=True):
+        part = (slice(max(0, round(cell.y)), round(cell.bottom)), slice(max(0, round(cell.x)), round(cell.right)))
+        # A cell full of writing shows little of its shade.
+        lifted = plain[part] + min(max(shade, 0.7 * usual), 1.3 * usual)
+        plain[part] = np.minimum(lifted, np.maximum(plain[part], paper))
+    return np.asarray(np.clip(plain, 0, 255), np.uint8), True
+
+
+_TINT = 9.0
+"""Gray levels from which cells are taken for tinted."""
 
 
 def _without_streaks(depth: FloatArray, cells: Sequence[Box]) -> FloatArray:

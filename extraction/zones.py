@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -226,7 +227,7 @@ def _comb_reading(sheet: _Sheet, zone: Zone, comb: Comb, answer: Sequence[Charac
 
 
 def _read_tick(sheet: _Sheet, zone: Zone) -> Reading:
-    margin = 1.6
+    margin = 2.8
     area = zone.box.grown(margin)
     mark = marks.tick(sheet.cut(area, marks.PX_PER_MM), sheet.blank(area, marks.PX_PER_MM), margin_mm=margin)
     return _mark_reading(sheet, zone, mark)
@@ -284,6 +285,8 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
     if line is None:
         return Reading("", 0.99, box, "no ink")
     alphabet = ALPHABETS.get(zone.charset)
+    if alphabet and not zone.handwritten and zone.charset is Charset.ALNUM:
+        alphabet += _PRINTED_SIGNS
     reader = readers.written or readers.printed if zone.handwritten else readers.printed
     read = reader.read_line(line, alphabet)
     if zone.handwritten:
@@ -294,8 +297,27 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
         read = _with_spaces(read, line)
     if not zone.handwritten and readers.second is not None and (read.confidence or 0.0) < _SECOND_OPINION:
         read = _agreed(read, readers.second.read_line(line, alphabet))
-    characters = tuple(Character(c.alternatives) for c in read.characters)
-    return Reading(read.text, read.confidence, box, read.reader, characters, read.flags)
+    text, characters = read.text, tuple(Character(c.alternatives) for c in read.characters)
+    if not zone.handwritten and zone.charset is Charset.TEXT:
+        text, characters = _letters_in_words(text, characters)
+    return Reading(text, read.confidence, box, read.reader, characters, read.flags)
+
+
+_PRINTED_SIGNS = "/.:+?(),"
+"""Systems print references with signs that nobody writes into boxes (EPC: characters of a mandate reference)."""
+_LOST_LETTER = re.compile(r"(?<=[A-Z])0(?=[A-Z])")
+
+
+def _letters_in_words(text: str, characters: tuple[Character, ...]) -> tuple[str, tuple[Character, ...]]:
+    """A nought between capitals is the letter O: some typefaces draw both alike."""
+    mended = _LOST_LETTER.sub("O", text)
+    if mended == text or len(characters) != len(text):
+        return mended, characters
+    letters = tuple(
+        Character((("O", c.probability("0") or 0.9), *c.alternatives[1:]), c.box) if new != old else c
+        for c, old, new in zip(characters, text, mended, strict=True)
+    )
+    return mended, letters
 
 
 _SECOND_OPINION = 0.95

@@ -36,31 +36,139 @@ class Mark:
 
 
 def tick(picture: GrayImage, blank: GrayImage, *, margin_mm: float) -> Mark:
-    """Whether a checkbox is ticked: by a cross, a stroke, a dot or a fill, in the box or running out of it.
+    """Whether a checkbox is ticked: by a cross, a stroke, a dot or a fill in it, running out of it, or a ring around.
+
+    What only passes by (a fold, a stamp's frame, the ring around the next box) is no mark; where something covers the
+    box (a punch hole, a torn corner, a blot) nothing can be said.
 
     Args:
         picture: the box with paper around it as it is on the page, shape (h, w) at `PX_PER_MM`, 0 is ink.
         blank: the same place of the blank form, same shape.
-        margin_mm: paper on each side of the box.
+        margin_mm: paper on each side of the box; a ring is seen from about 2.5 mm on.
+    Returns: flags `filled`, `circled`, `crossed_by` (something passes through the box), `covered`.
     """
-    depth = _depth(picture)
-    box = _box_in(depth, blank, margin_mm)
-    written = _without_streaks(_without_print(depth, blank, box), box)
-    ink_level = max(55.0, 0.45 * float(np.percentile(_depth(blank), 99)))
+    depth, printed = _depth(picture), _depth(blank)
+    box = _box_in(depth, margin_mm)
+    ink_level = max(55.0, 0.45 * float(np.percentile(printed, 99)))
+    covered = _print_and_rim(printed)
+    written = _without_folds(np.where(covered, np.float32(0), depth), covered, box)
+    level = 0.3 * ink_level
+    if not (written > level).any():
+        return Mark(False, _logistic(-12.0), 0.0)
+    strokes = _Strokes.of(written, level, bridged=covered)
+    foreign = strokes.passing(box)
     x0, y0, x1, y1 = box
     inset = round(0.32 * PX_PER_MM)
-    inner = written[y0 + inset : y1 - inset, x0 + inset : x1 - inset]
-    strokes = _strokes(inner, 0.3 * ink_level)
-    inside = float(np.minimum(inner[strokes] / ink_level, 1.0).sum()) / PX_PER_MM**2
-    reach = _strokes(written, 0.3 * ink_level)
-    around = float(np.minimum(written[reach] / ink_level, 1.0).sum()) / PX_PER_MM**2
-    extent = _extent_mm(strokes)
+    within = np.zeros(depth.shape, bool)
+    within[y0 + inset : y1 - inset, x0 + inset : x1 - inset] = True
+    # Within the frame a stroke counts by itself, whatever it hangs together with outside.
+    inside_mask = _Strokes.of(np.where(within & ~foreign, written, 0), level).mask
+    inside = float(np.minimum(written[inside_mask] / ink_level, 1.0).sum()) / PX_PER_MM**2
+    around = float(np.minimum(written[strokes.mask & ~foreign] / ink_level, 1.0).sum()) / PX_PER_MM**2
+    extent = _extent_mm(inside_mask)
     # A mark is seen by its ink inside the box; ink that only passes by outside is somebody's writing.
     evidence = inside + 0.15 * min(max(around - inside, 0.0), inside * 3) + 0.12 * extent - 0.1
     probability = _logistic(6.0 * (math.log(max(evidence, 0.02)) - math.log(0.48)))
-    side_mm2 = inner.size / PX_PER_MM**2
-    flags = ("filled",) if inside > 0.6 * side_mm2 else ()
-    return Mark(probability >= 0.5, probability, inside, flags)
+    flags = []
+    if inside > 0.6 * ((y1 - y0) / PX_PER_MM - 0.64) * ((x1 - x0) / PX_PER_MM - 0.64):
+        flags.append("filled")
+    if probability < 0.5:
+        ring = _logistic(22.0 * (strokes.ring(box, covered) - 0.68))
+        if ring > 0.5:
+            flags.append("circled")
+        probability = max(probability, min(ring, 0.96))
+    if (foreign & within).any():
+        flags.append("crossed_by")
+        probability = min(max(probability, 0.45), 0.75)
+    if _covered(depth, printed, box):
+        flags.append("covered")
+        probability = min(max(probability, 0.45), 0.55)
+    return Mark(probability >= 0.5, probability, inside, tuple(flags))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Strokes:
+    """The strokes in a picture, specks left out."""
+
+    mask: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    stats: NDArray[np.int32]
+    kept: NDArray[np.intp]
+    """Labels of the strokes."""
+
+    @staticmethod
+    def of(depth: FloatArray, level: float, *, bridged: NDArray[np.bool_] | None = None) -> _Strokes:
+        """Where the depth is over a level; strokes parted only by what is `bridged` hang together."""
+        dark = (cv2.GaussianBlur(depth, (0, 0), 0.8) > level).astype(np.uint8)
+        if bridged is not None:
+            closed = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((_BRIDGE_PX, _BRIDGE_PX), np.uint8))
+            dark |= closed & bridged.astype(np.uint8)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
+        keep = stats[:, cv2.CC_STAT_AREA] >= _SPECK_MM2 * PX_PER_MM**2
+        keep[0] = False
+        return _Strokes(keep[labels], np.asarray(labels, np.int32), np.asarray(stats, np.int32), np.flatnonzero(keep))
+
+    def passing(self, box: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+        """Pixels of strokes that come from outside the picture: those that leave it again, and the ends of others."""
+        edge = np.concatenate((self.labels[0], self.labels[1:, -1], self.labels[-1, -2::-1], self.labels[-2:0:-1, 0]))
+        x0, y0, x1, y1 = box
+        foreign = np.zeros(self.mask.shape, bool)
+        for label in self.kept:
+            on_edge = edge == label
+            if not on_edge.any():
+                continue
+            own = self.labels == label
+            entries = int((on_edge & ~np.roll(on_edge, 1)).sum())
+            if entries >= 2 or own[y0:y1, x0:x1].sum() < 0.3 * own.sum():
+                foreign |= own
+        return foreign
+
+    def ring(self, box: tuple[int, int, int, int], covered: NDArray[np.bool_]) -> float:
+        """Share of the directions from the box's middle in which one stroke lies around it, the best stroke's; 0..1.
+
+        Directions in which print or the frame's corners would hide a ring do not count, at most half of all.
+        """
+        x0, y0, x1, y1 = box
+        side, x, y = (x1 - x0 + y1 - y0) / 2, (x0 + x1) / 2, (y0 + y1) / 2
+        away_y, away_x = np.indices(self.mask.shape, np.float32) - np.array([y, x], np.float32)[:, None, None]
+        outside = (np.maximum(abs(away_x), abs(away_y)) > 0.5 * side + 7) & (np.hypot(away_x, away_y) < 1.6 * side)
+        directions = np.floor((np.arctan2(away_y, away_x) / (2 * np.pi) + 0.5) * (_DIRECTIONS - 0.01)).astype(np.int64)
+        near = outside & (np.hypot(away_x, away_y) < 1.2 * side)
+        hidden = np.bincount(directions[near & covered], minlength=_DIRECTIONS) > 0
+        steps = np.arange(_DIRECTIONS)
+        hidden |= abs((steps + 0.5) % (_DIRECTIONS / 4) - _DIRECTIONS / 8) < 1
+        best = 0.0
+        for label in self.kept:
+            _, _, wide, tall, _ = self.stats[label]
+            if max(wide, tall) < 0.8 * side:
+                continue
+            seen = np.bincount(directions[outside & (self.labels == label)], minlength=_DIRECTIONS) > 0
+            told = max(int((seen | ~hidden).sum()), _DIRECTIONS // 2)
+            best = max(best, int(seen.sum()) / told)
+        return best
+
+
+_DIRECTIONS = 36
+_BRIDGE_PX = 21
+"""A printed line with its rim, over which a stroke goes on."""
+
+
+def _covered(depth: FloatArray, printed: FloatArray, box: tuple[int, int, int, int]) -> bool:
+    """Whether something broader than a pen lies over a part of the box and beyond: a hole, a torn corner, a blot."""
+    broad = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BROAD_PX, _BROAD_PX))
+    dark = ((depth > 45) & (cv2.dilate(printed, np.ones((5, 5), np.uint8)) < 40)).astype(np.uint8)
+    # The frame's own lines part what covers the box: closed again they do not.
+    closed = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((13, 13), np.uint8)), np.uint8)
+    opened = np.asarray(cv2.morphologyEx(np.pad(closed, _BROAD_PX, mode="edge"), cv2.MORPH_OPEN, broad), np.uint8)
+    solid = opened[_BROAD_PX:-_BROAD_PX, _BROAD_PX:-_BROAD_PX] > 0
+    x0, y0, x1, y1 = box
+    over = solid[y0:y1, x0:x1].sum() / PX_PER_MM**2
+    outside = solid.sum() / PX_PER_MM**2 - solid[y0 - 4 : y1 + 4, x0 - 4 : x1 + 4].sum() / PX_PER_MM**2
+    return bool(over > 0.5 and outside > 1.5)
+
+
+_BROAD_PX = 21
+"""No pen draws 2 mm broad."""
 
 
 def signature(picture: GrayImage, blank: GrayImage) -> Mark:
@@ -71,9 +179,8 @@ def signature(picture: GrayImage, blank: GrayImage) -> Mark:
             place of the blank form, same shape.
     """
     depth = _depth(picture)
-    box = (0, 0, depth.shape[1], depth.shape[0])
-    written = _without_streaks(_without_print(depth, blank, box), box)
-    mask = _strokes(written, 28.0)
+    written = _without_streaks(np.where(_print_and_rim(_depth(blank)), np.float32(0), depth))
+    mask = _Strokes.of(written, 28.0).mask
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     length = 0.0
     largest = 0.0
@@ -103,7 +210,7 @@ def _depth(picture: GrayImage) -> FloatArray:
     return np.asarray(np.maximum(0, depth - float(np.median(depth))), np.float32)
 
 
-def _box_in(depth: FloatArray, blank: GrayImage, margin_mm: float) -> tuple[int, int, int, int]:
+def _box_in(depth: FloatArray, margin_mm: float) -> tuple[int, int, int, int]:
     """(left, top, right, bottom) of the box on the page: its printed frame is looked for near the expected place."""
     margin = round(margin_mm * PX_PER_MM)
     height, width = depth.shape
@@ -121,15 +228,74 @@ def _box_in(depth: FloatArray, blank: GrayImage, margin_mm: float) -> tuple[int,
     return margin + dx, margin + dy, width - margin + dx, height - margin + dy
 
 
-def _without_print(depth: FloatArray, blank: GrayImage, box: tuple[int, int, int, int]) -> FloatArray:
-    """The depth where the blank prints nothing; what it prints, and its rim, counts as paper."""
-    printed = (_depth(blank) > 40).astype(np.uint8)
-    reach = 7
-    covered = cv2.dilate(printed, np.ones((reach, reach), np.uint8)).astype(bool)
-    return np.where(covered, np.float32(0), depth)
+def _print_and_rim(printed: FloatArray) -> NDArray[np.bool_]:
+    return cv2.dilate((printed > 40).astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
 
 
-def _without_streaks(depth: FloatArray, box: tuple[int, int, int, int]) -> FloatArray:
+def _without_folds(depth: FloatArray, covered: NDArray[np.bool_], box: tuple[int, int, int, int]) -> FloatArray:
+    """Without what runs straight through the picture beside the box on both of its sides: folds, dirt on the glass.
+
+    Args:
+        covered: where nothing can be seen for print.
+    """
+    x0, y0, x1, y1 = box
+    level = _without_bands(depth, covered, max(8, x0 - 5), min(depth.shape[1] - 8, x1 + 6))
+    turned = np.ascontiguousarray(level.T), np.ascontiguousarray(covered.T)
+    upright = _without_bands(*turned, max(8, y0 - 5), min(depth.shape[0] - 8, y1 + 6))
+    return np.ascontiguousarray(upright.T)
+
+
+def _without_bands(depth: FloatArray, covered: NDArray[np.bool_], left: int, right: int) -> FloatArray:
+    """Without the level bands that the columns before `left` and those from `right` on both show.
+
+    A band may lie a little higher or lower on one side than on the other.
+    """
+    width = depth.shape[1]
+    before = _steady(depth[:, :left], covered[:, :left])
+    after = _steady(depth[:, right:], covered[:, right:])
+    # Where print hides one side the other one tells alone.
+    known = np.isfinite(before) & np.isfinite(after)
+    drop, reach = 0, 9
+    shared = [np.where(known, side, np.float32(0)) for side in (before, after)]
+    if min(float(side.max(initial=0)) for side in shared) >= _BAND:
+        padded = np.pad(shared[1], _BAND_TILT)
+        drops = range(-_BAND_TILT, _BAND_TILT + 1)
+        alike = [float(np.minimum(shared[0], padded[_BAND_TILT + d :][: len(before)]).sum()) for d in drops]
+        drop, reach = drops[int(np.argmax(alike))], 5
+    beside = np.pad(after, _BAND_TILT, constant_values=np.inf)[_BAND_TILT + drop :][: len(before)]
+    band = np.minimum(before, beside)
+    alone = ~(np.isfinite(before) & np.isfinite(beside))
+    band[~np.isfinite(band) | (alone & (band > _FOLD_ALONE))] = 0
+    if float(band.max()) < _BAND:
+        return depth
+    # A little broader than where both agree: a fold's soft rim.
+    band = cv2.dilate(np.maximum(band, 0).reshape(-1, 1).astype(np.float32), np.ones((reach, 1), np.uint8))
+    rows, columns = np.indices(depth.shape, np.float32)
+    middles = left / 2, (right + width) / 2
+    at = (rows - np.float32(drop) * (columns - middles[0]) / (middles[1] - middles[0])).astype(np.float32)
+    run = cv2.remap(band, np.zeros_like(at), at, cv2.INTER_LINEAR)
+    return np.asarray(np.maximum(0, depth - 1.25 * run), np.float32)
+
+
+def _steady(strip: FloatArray, covered: NDArray[np.bool_]) -> FloatArray:
+    """What is dark over most of the breadth of a strip, shape (rows,); infinite where print hides the strip."""
+    # A line that is not quite level stays in its row when the rows beside are looked at too.
+    thick = cv2.dilate(strip, np.ones((5, 1), np.uint8))
+    ordered = np.sort(np.where(covered, np.float32(np.inf), thick), axis=1)
+    seen = (~covered).sum(axis=1)
+    found = ordered[np.arange(len(ordered)), (0.3 * seen).astype(np.int64)]
+    return np.where(seen < 0.25 * strip.shape[1], np.float32(np.inf), found).astype(np.float32)
+
+
+_BAND = 7.0
+"""Gray levels from which a band is no noise."""
+_FOLD_ALONE = 90.0
+"""What is darker, and seen on one side only, may be a pen's stroke."""
+_BAND_TILT = 7
+"""Pixels that a fold may rise or fall between the two sides of a box."""
+
+
+def _without_streaks(depth: FloatArray) -> FloatArray:
     """Without straight thin lines that run through the whole picture: folds, and dirt on the scanner's glass."""
     height, width = depth.shape
     across = cv2.blur(cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((max(5, height // 5), 1), np.uint8)), (3, 1))
@@ -140,16 +306,6 @@ def _without_streaks(depth: FloatArray, box: tuple[int, int, int, int]) -> Float
     for row in np.flatnonzero((down > 8).mean(axis=1) > 0.72):
         kept[max(0, row - 2) : row + 3] = 0
     return kept
-
-
-def _strokes(depth: FloatArray, level: float) -> NDArray[np.bool_]:
-    """Pixels of strokes, specks left out."""
-    smooth = cv2.GaussianBlur(depth, (0, 0), 0.8)
-    mask = (smooth > level).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    keep = np.zeros(count, bool)
-    keep[1:] = stats[1:, cv2.CC_STAT_AREA] >= _SPECK_MM2 * PX_PER_MM**2
-    return np.asarray(keep[labels])
 
 
 def _extent_mm(mask: NDArray[np.bool_]) -> float:

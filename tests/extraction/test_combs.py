@@ -54,6 +54,22 @@ def test_an_empty_comb_has_empty_cells(gray: int) -> None:
     assert not comb.struck
 
 
+@pytest.mark.parametrize("shade", [205, 150])
+def test_cells_printed_as_tinted_areas_are_empty_until_something_is_written(shade: int) -> None:
+    page = np.full((400, 640), 235, np.uint8)
+    for cell in CELLS:
+        corner, far = (round(cell.x * PX), round(cell.y * PX)), (round(cell.right * PX), round(cell.bottom * PX))
+        cv2.rectangle(page, corner, far, (shade,), -1)
+        cv2.rectangle(page, corner, far, (250,), 3)
+    write(page, 2, (0.3, 0.2), (0.7, 0.8))
+
+    comb = cut_comb(page, straight(), CELLS)
+
+    written = [ink(cell) > 0.02 for cell in comb.cells]
+    assert written == [False, False, True, False, False, False]
+    assert all(cell.min() > 235 for k, cell in enumerate(comb.cells) if k != 2)
+
+
 def test_cells_are_found_where_their_lines_are() -> None:
     off = (0.7, -0.5)
 

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from extraction.readers.marks import signature, tick
+from extraction.readers.marks import Mark, signature, tick
 from models.image import GrayImage
 
 MARGIN = 16
 SIDE = 40
 
-Drawing = Callable[[GrayImage], None]
+Drawing = Callable[[GrayImage], object]
 
 
 def blank_box() -> GrayImage:
@@ -108,6 +108,77 @@ def test_a_box_that_lies_a_little_off_is_still_empty(dx: int, dy: int) -> None:
     moved = np.roll(blank_box(), (dy, dx), axis=(0, 1))
 
     assert not tick(scanned(moved), blank_box(), margin_mm=MARGIN / 10).made
+
+
+WIDE = 28
+
+
+def wide_box() -> GrayImage:
+    """A box with more paper around, and its label at its right."""
+    side = SIDE + 2 * WIDE
+    picture = np.full((side, side), 245, np.uint8)
+    cv2.rectangle(picture, (WIDE, WIDE), (WIDE + SIDE, WIDE + SIDE), (20,), 2)
+    cv2.putText(picture, "M", (WIDE + SIDE + 12, WIDE + 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (60,), 2, cv2.LINE_AA)
+    return picture
+
+
+def wide_mark(draw: Drawing) -> Mark:
+    picture = wide_box()
+    draw(picture)
+    return tick(scanned(picture), wide_box(), margin_mm=WIDE / 10)
+
+
+MIDDLE = (WIDE + SIDE // 2, WIDE + SIDE // 2)
+
+
+@pytest.mark.parametrize("radius", [34, 40])
+def test_a_ring_around_a_box_is_a_mark(radius: int) -> None:
+    mark = wide_mark(lambda picture: cv2.circle(picture, MIDDLE, radius, (50,), 4, cv2.LINE_AA))
+
+    assert mark.made
+    assert "circled" in mark.flags
+
+
+def test_the_ring_around_the_next_box_is_none() -> None:
+    below = (MIDDLE[0], MIDDLE[1] + 62)
+
+    assert not wide_mark(lambda picture: cv2.circle(picture, below, 40, (50,), 4, cv2.LINE_AA)).made
+
+
+def test_a_stroke_that_passes_through_is_left_to_a_person() -> None:
+    """A stamp's frame runs through a box: whether the box is ticked as well cannot be said."""
+
+    def stamp(picture: GrayImage) -> None:
+        cv2.line(picture, (0, MIDDLE[1] - 14), (picture.shape[1], MIDDLE[1] + 10), (70,), 5, cv2.LINE_AA)
+
+    mark = wide_mark(stamp)
+
+    assert "crossed_by" in mark.flags
+    assert mark.confidence < 0.8
+
+
+@pytest.mark.parametrize("gray", [10, 110])
+def test_a_punch_hole_over_a_box_is_left_to_a_person(gray: int) -> None:
+    mark = wide_mark(lambda picture: cv2.circle(picture, (WIDE + 4, WIDE + SIDE), 27, (gray,), -1))
+
+    assert "covered" in mark.flags
+    assert mark.confidence < 0.8
+
+
+@pytest.mark.parametrize("gray", [175, 215])
+def test_a_broad_slanting_fold_is_no_mark_and_hides_none(gray: int) -> None:
+    def fold(picture: GrayImage) -> None:
+        shade = np.full_like(picture, 245)
+        cv2.line(shade, (0, MIDDLE[1] + 3), (picture.shape[1], MIDDLE[1] - 4), (gray,), 9)
+        np.minimum(picture, cv2.GaussianBlur(shade, (0, 0), 2.0), out=picture)
+
+    def crossed_and_folded(picture: GrayImage) -> None:
+        cv2.line(picture, (WIDE + 6, WIDE + 6), (WIDE + 34, WIDE + 34), (60,), 4, cv2.LINE_AA)
+        cv2.line(picture, (WIDE + 34, WIDE + 6), (WIDE + 6, WIDE + 34), (60,), 4, cv2.LINE_AA)
+        fold(picture)
+
+    assert not wide_mark(fold).made
+    assert wide_mark(crossed_and_folded).made
 
 
 def test_a_blackened_box_is_told_apart() -> None:

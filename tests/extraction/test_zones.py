@@ -183,3 +183,43 @@ def test_frames_whose_colour_the_scanner_drops_say_nothing(card: FormTemplate) -
     page = np.full_like(card.blanks[0], 255)
 
     assert not any("not_visible" in reading.flags for reading in read(page, card).values())
+
+
+class Says:
+    """Reads the same words in every line."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        self.alphabets: set[str | None] = set()
+
+    def read_line(self, image: GrayImage, alphabet: str | None = None) -> Reading:
+        self.alphabets.add(alphabet)
+        characters = tuple(Character(((c, 0.8), ("x", 0.2))) for c in self.words)
+        return Reading(self.words, 0.8, Box(0, 0, image.shape[1], image.shape[0]), "says", characters)
+
+
+def read_with(lines: Says, template: FormTemplate) -> dict[str, Reading]:
+    page = template.blanks[0].copy()
+    scale = template.dpi / 25.4
+    for zone in template.definition.zones:
+        if zone.name in ("subscriber_name", "meter_serial"):
+            x, y = round((zone.box.x + 3) * scale), round((zone.box.y + 4.5) * scale)
+            cv2.putText(page, "XXXX", (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (20,), 2)
+    readers = ZoneReaders(glyphs=InkedCells(), printed=lines)
+    return read_zones(page, dpi=template.dpi, template=template, match=match(template), readers=readers)
+
+
+def test_a_nought_between_capitals_is_a_letter_in_a_name_but_not_in_a_serial(card: FormTemplate) -> None:
+    found = read_with(Says("LER0Y 10 A0B"), card)
+
+    assert found["subscriber_name"].text == "LEROY 10 AOB"
+    assert found["subscriber_name"].characters[3].best == "O"
+    assert found["meter_serial"].text == "LER0Y 10 A0B"
+
+
+def test_printed_references_may_hold_signs(card: FormTemplate) -> None:
+    """A mandate reference may hold / - ? : ( ) . , ' +"""
+    lines = Says("EAU12/26")
+
+    assert read_with(lines, card)["meter_serial"].text == "EAU12/26"
+    assert any(alphabet is not None and {"/", "."} <= set(alphabet) for alphabet in lines.alphabets)
