@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry import MM_PER_INCH, Box
-from models.image import FloatArray, GrayImage
+from models.image import FloatArray, GrayImage, shrunk
 from models.learned import registry
 
 _INK_IN_MAP = 0.2
@@ -23,6 +23,10 @@ _STEP = 8
 """Side of the cells in which ink is looked for, pixels."""
 _BAND_MARGIN_MM = 4.0
 """White kept above and below what is printed."""
+_PALE = 10
+"""Gray levels by which a cell with the palest print is darker than its row."""
+_PART_ROWS = 512
+"""Rows of the map that are looked at together, about."""
 _STRIDE = 32
 """The detector takes sides that are multiples of this."""
 
@@ -63,7 +67,11 @@ def find_lines(page: GrayImage, dpi: float, *, long_side: int = 1600, detector_d
     cut = page[top : int(part.bottom), left : int(part.right)]
     bands = _inked_bands(cut, dpi)
     compact = cut if len(bands) == 1 else np.vstack([cut[start:end] for start, end in bands])
-    places = _lines_in_map(_line_map(compact, scale), page_per_map=1.0 / scale)
+    places = [
+        _moved(place, 0, start)
+        for start, end in _parts(compact, round(_PART_ROWS / scale))
+        for place in _lines_in_map(_line_map(compact[start:end], scale), page_per_map=1.0 / scale)
+    ]
     typical = float(np.median([place.height for place in places])) if places else 0.0
     return [_moved(_read_along(place, typical), left, top + _taken_out(place, bands)) for place in places]
 
@@ -85,6 +93,27 @@ def _inked_bands(page: GrayImage, dpi: float) -> list[tuple[int, int]]:
             bands.append((start, end))
     kept = sum(end - start for start, end in bands)
     return bands if bands and kept < 0.9 * height else [(0, height)]
+
+
+def _parts(page: GrayImage, most_rows: int) -> list[tuple[int, int]]:
+    """Rows to show the detector one after the other, as (start, end): cut where nothing is printed, never in a line.
+
+    Its memory goes by area; a page without white between its lines stays whole.
+    """
+    height = page.shape[0]
+    cells = _cells(page).astype(np.int16)
+    # pale print must not be cut either
+    printed = (cells < np.median(cells, axis=1, keepdims=True) - _PALE).any(axis=1)
+    white = np.flatnonzero(~printed) * _STEP + _STEP // 2
+    parts: list[tuple[int, int]] = []
+    start = 0
+    while height - start > 1.3 * most_rows:
+        cuts = white[(white > start + most_rows // 2) & (white <= start + most_rows)]
+        if not cuts.size:
+            break
+        parts.append((start, int(cuts[-1])))
+        start = int(cuts[-1])
+    return [*parts, (start, height)]
 
 
 def _taken_out(place: LinePlace, bands: list[tuple[int, int]]) -> float:
@@ -117,9 +146,14 @@ def inked_part(page: GrayImage, *, margin: int = 24) -> Box | None:
 
 def _dark_cells(page: GrayImage) -> NDArray[np.bool_]:
     """Which cells of 8 x 8 pixels hold ink, shape (height // 8, width // 8)."""
-    height, width = page.shape
-    small = cv2.resize(page, (max(1, width // _STEP), max(1, height // _STEP)), interpolation=cv2.INTER_AREA)
+    small = _cells(page)
     return np.asarray(small < float(np.median(small)) - 24, np.bool_)
+
+
+def _cells(page: GrayImage) -> GrayImage:
+    """Mean gray of each cell."""
+    height, width = max(1, page.shape[0] // _STEP), max(1, page.shape[1] // _STEP)
+    return shrunk(page[: height * _STEP, : width * _STEP], 1 / _STEP)
 
 
 def cut_line(page: GrayImage, place: LinePlace, *, height: int) -> GrayImage:
@@ -147,7 +181,7 @@ def cut_line(page: GrayImage, place: LinePlace, *, height: int) -> GrayImage:
 def _line_map(page: GrayImage, scale: float) -> FloatArray:
     height, width = page.shape
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = page if scale == 1.0 else cv2.resize(page, inner, interpolation=cv2.INTER_AREA)
+    small = shrunk(page, scale)
     right, bottom = -inner[0] % _STRIDE, -inner[1] % _STRIDE
     padded = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
     session = registry.session("ppocr-tiny-det")
