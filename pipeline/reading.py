@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -13,8 +14,8 @@ from capture.sandbox import RasterPage, Sandbox, SourceInfo
 from capture.separation import separate
 from models.definitions import FormDefinition
 from models.errors import UnusableImage
-from models.reading import DocumentReading, FieldValue, PageReading
-from pipeline.page_tasks import read_only
+from models.reading import DocumentReading, FieldValue
+from pipeline.page_tasks import PackedReading, read_only, unpacked
 from pipeline.pool import ReadingPool
 from pipeline.recognition import understand
 
@@ -63,7 +64,7 @@ def read_sources(
     Args:
         on_found: told the number of pages of each source as it is opened. on_page: told after each page.
     """
-    opened: list[tuple[Path, SourceInfo | Rejected]] = []
+    opened: deque[tuple[Path, SourceInfo | Rejected]] = deque()
 
     def calls(folder: Path) -> Iterator[tuple[RasterPage | UnusableImage]]:
         for shown, path, outcome in _sources_in(paths, sandbox):
@@ -72,25 +73,22 @@ def read_sources(
                 on_found(outcome.pages)
                 yield from ((raster,) for raster in _rasters(path, outcome.pages, sandbox, folder))
 
-    shown = 0
-    pages: list[PageReading | UnusableImage] = []
+    pages: list[PackedReading | UnusableImage] = []
     with tempfile.TemporaryDirectory(prefix="depli-") as folder:
         for page in pool.map_ordered(read_only, calls(Path(folder))):
             on_page()
             pages.append(page)
-            while shown < len(opened):
-                path, info = opened[shown]
+            while opened:
+                path, info = opened[0]
+                if isinstance(info, SourceInfo) and len(pages) < info.pages:
+                    break
+                opened.popleft()
                 if isinstance(info, Rejected):
                     yield info
-                elif len(pages) >= info.pages:
-                    yield from _documents(path, info, pages[: info.pages], definitions, today)
-                    del pages[: info.pages]
-                else:
-                    break
-                shown += 1
-    for _, outcome in opened[shown:]:
-        if isinstance(outcome, Rejected):
-            yield outcome
+                    continue
+                own, pages = pages[: info.pages], pages[info.pages :]
+                yield from _documents(path, info, own, definitions, today)
+    yield from (outcome for _, outcome in opened if isinstance(outcome, Rejected))
 
 
 def _rasters(path: Path, pages: int, sandbox: Sandbox, folder: Path) -> Iterator[RasterPage | UnusableImage]:
@@ -140,21 +138,21 @@ def _open(path: Path, sandbox: Sandbox) -> SourceInfo | Rejected:
 def _documents(
     path: Path,
     info: SourceInfo,
-    pages: Sequence[PageReading | UnusableImage],
+    pages: Sequence[PackedReading | UnusableImage],
     definitions: Sequence[FormDefinition],
     today: date,
 ) -> Iterator[Read | Rejected]:
-    numbers = [number for number, page in enumerate(pages, start=1) if isinstance(page, PageReading)]
+    numbers = [number for number, page in enumerate(pages, start=1) if isinstance(page, PackedReading)]
     for number, page in enumerate(pages, start=1):
         if isinstance(page, UnusableImage):
             yield Rejected(str(path), page.code, str(page), number)
-    readings = [page for page in pages if isinstance(page, PageReading)]
+    readings = [page for page in pages if isinstance(page, PackedReading)]
     unread = set(range(1, len(pages) + 1)).difference(numbers)
     form_pages = {definition.id: definition.pages for definition in definitions}
-    for found in separate(readings, form_pages=form_pages).documents:
+    for found in separate([page.outline for page in readings], form_pages=form_pages).documents:
         own = [numbers[position - 1] for position in found.pages]
         document = understand(
-            [readings[position - 1] for position in found.pages],
+            [unpacked(readings[position - 1]) for position in found.pages],
             own,
             definitions,
             today=today,

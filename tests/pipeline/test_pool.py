@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,25 @@ def test_a_page_under_way_when_the_pool_is_closed_is_not_refused() -> None:
     reader.join(timeout=20)
 
     assert [type(error) for error in ended] == [Unavailable]
+
+
+def test_many_pages_are_taken_only_a_few_calls_ahead_of_what_was_answered() -> None:
+    pool = ReadingPool(EngineSettings(), processes=2)
+    taken = answered = furthest = 0
+
+    def calls() -> Iterator[tuple[int, int]]:
+        nonlocal taken, furthest
+        for number in range(80):
+            taken += 1
+            furthest = max(furthest, taken - answered)
+            yield number, 1
+
+    try:
+        for outcome in pool.map_ordered(pow, calls()):
+            assert outcome == answered
+            answered += 1
+    finally:
+        pool.close()
+
+    assert answered == 80
+    assert furthest <= 2 * 3 + 1

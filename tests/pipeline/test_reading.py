@@ -5,18 +5,23 @@ import os
 import signal
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from capture.sandbox import Sandbox
+from capture.sandbox import RasterPage, Sandbox
 from models.definitions import DocumentType
 from models.errors import UnusableImage
+from models.geometry import Box
+from models.reading import PageReading, Quality, Reading
+from models.text import Character, PageText, TextLine, Word
 from pipeline.engines import EngineSettings, templates
+from pipeline.page_tasks import packed, unpacked
 from pipeline.pool import ReadingPool
-from pipeline.reading import Read, Rejected, as_json, read_sources, sources
+from pipeline.reading import PAGES_A_CHILD, Read, Rejected, as_json, read_sources, sources
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 TODAY = date(2026, 11, 24)
@@ -68,6 +73,55 @@ def test_a_digital_invoice_is_read_from_its_data_and_checked_against_its_page(po
     assert values["seller_iban"] == "FR1420041010050500013M02606"
     assert len(result.document.lines) == 2
     assert result.document.reason == "facture électronique jointe"
+
+
+def test_what_waits_for_its_stack_is_packed_and_comes_back_whole() -> None:
+    character = Character((("F", 0.9), ("P", 0.1)), Box(0, 0, 10, 10))
+    line = TextLine("Facture", Box(0, 0, 70, 10), 0.9, (Word("Facture", Box(0, 0, 70, 10), 0.9),), (character,) * 7)
+    reading = PageReading(
+        width=1654, height=2339, dpi=200, rotated_deg=0, skew_deg=0.0, blank=False,
+        quality=Quality(200, 0.8, 0.9, 0.0, False),
+        zones={"iban": Reading("FR76", 0.9, Box(0, 0, 10, 10), "glyphs")},
+        text=PageText((line,) * 50, 1654, 2339, 200, "ocr"),
+    )  # fmt: skip
+
+    page = packed(reading)
+
+    assert unpacked(page) == reading
+    assert not page.outline.zones
+    assert page.outline.text is not None
+    assert page.outline.text.text == "\n".join(["Facture"] * 50)
+    assert not any(line.words or line.characters for line in page.outline.text.lines)
+
+
+def test_pages_of_a_long_stack_are_drawn_only_a_few_ahead_of_the_readers(tmp_path: Path) -> None:
+    stack = tmp_path / "pile.tif"
+    pictures = [Image.new("L", (413, 585), 255) for _ in range(40)]
+    pictures[0].save(stack, save_all=True, append_images=pictures[1:], dpi=(50, 50))
+    drawn = read_so_far = furthest = 0
+
+    class CountedSandbox(Sandbox):
+        def raster(self, path: Path, numbers: Sequence[int], *, out: Path) -> list[RasterPage]:
+            nonlocal drawn, furthest
+            drawn += len(numbers)
+            furthest = max(furthest, drawn - read_so_far)
+            return super().raster(path, numbers, out=out)
+
+    def on_page() -> None:
+        nonlocal read_so_far
+        read_so_far += 1
+
+    pool = ReadingPool(EngineSettings(), processes=1)
+    try:
+        for _ in read_sources(
+            [stack], pool=pool, sandbox=CountedSandbox(), definitions=[], today=TODAY, on_page=on_page
+        ):
+            pass
+    finally:
+        pool.close()
+
+    assert read_so_far == drawn == 40
+    assert furthest <= PAGES_A_CHILD + 3 + 1
 
 
 def test_what_cannot_be_read_is_named_and_the_others_go_on(pool: ReadingPool, tmp_path: Path) -> None:
