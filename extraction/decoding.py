@@ -16,6 +16,8 @@ FLOOR = 2e-4
 """Probability of a character the reader does not list: readers are wrong in ways they do not foresee."""
 MISWRITTEN = 0.02
 """Share of people who write a number whose check digits are wrong, or a day that does not exist."""
+_NEGLIGIBLE = 1e-9
+"""A month so much less likely than the likeliest is not looked at day by day."""
 _TRIED = 6
 """Alternatives a cell that are followed."""
 
@@ -81,8 +83,11 @@ def search(
                 target, weight = moved
                 factor = probability * weight
                 written = character or blank
-                grown = [Path(path.text + written, path.mass * factor) for path in paths]
                 before = following.get(target)
+                if before is not None and len(before[1]) == keep and paths[0].mass * factor <= before[1][-1].mass:
+                    following[target] = (before[0] + total * factor, before[1])
+                    continue
+                grown = [Path(path.text + written, path.mass * factor) for path in paths]
                 if before is None:
                     following[target] = (total * factor, grown)
                 else:
@@ -225,6 +230,7 @@ def day(
     days = _pair(cells[0], cells[1])
     months = _pair(cells[2], cells[3])
     years = _years(cells[4:], pivot)
+    negligible = _NEGLIGIBLE * max(months.values()) * max(years.values())
     weights: dict[str, float] = {}
     norm = 0.0
     for year in range(earliest.year, latest.year + 1):
@@ -237,7 +243,7 @@ def day(
                 continue
             norm += 30.4 * usual(middle)
             likely = months.get(month, 0.0) * years.get(year, 0.0)
-            if likely < 1e-14:
+            if likely < negligible:
                 continue
             for number_of_day, probability in days.items():
                 try:

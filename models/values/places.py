@@ -48,17 +48,24 @@ def communes() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _codes_by_name() -> dict[str, tuple[str, ...]]:
+def _codes_by_name(initial: str) -> dict[str, tuple[str, ...]]:
+    """Plain name -> post codes, of the communes whose plain name begins with a letter: few of them are ever asked for."""
     found: dict[str, list[str]] = {}
     for code, names in communes().items():
         for name in names:
-            found.setdefault(plain_place(name), []).append(code)
+            if _initial(name) == initial:
+                found.setdefault(plain_place(name), []).append(code)
     return {name: tuple(codes) for name, codes in found.items()}
+
+
+def _initial(name: str) -> str:
+    return unicodedata.normalize("NFD", name[:1].replace("Œ", "O").replace("œ", "o").replace("Æ", "A"))[:1].upper()
 
 
 def postal_codes_of(city: str) -> tuple[str, ...]:
     """Post codes of a commune by its exact name, accents and hyphens aside; empty when there is none of that name."""
-    return _codes_by_name().get(plain_place(city), ())
+    plain = plain_place(city)
+    return _codes_by_name(plain[:1]).get(plain, ())
 
 
 def commune_near(city: str, postal_code: str) -> str | None:
