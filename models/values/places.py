@@ -49,7 +49,7 @@ def communes() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _codes_by_name(initial: str) -> dict[str, tuple[str, ...]]:
-    """Plain name -> post codes, of the communes whose plain name begins with a letter: few of them are ever asked for."""
+    """Plain name -> post codes, of the communes whose plain name has this initial: few are ever asked for."""
     found: dict[str, list[str]] = {}
     for code, names in communes().items():
         for name in names:
