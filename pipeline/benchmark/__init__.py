@@ -10,6 +10,7 @@ from rich.console import Console
 from pipeline.benchmark.handwriting import measure_handwriting
 from pipeline.benchmark.invoices import measure_invoices
 from pipeline.benchmark.mailbag import measure_mailbag
+from pipeline.benchmark.memory import measure_memory
 from pipeline.benchmark.report import Report
 from pipeline.benchmark.speed import measure_speed
 from pipeline.benchmark.stacks import measure_stacks
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[Path, Report], None]] = {
     "invoices": measure_invoices,
     "handwriting": measure_handwriting,
     "speed": measure_speed,
+    "memory": measure_memory,
 }
 """What `--only` may name; measured in this order."""
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,45 +19,112 @@ from pipeline.pool import ReadingPool
 from pipeline.reading import as_json, read_sources
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of `depli read` on all cores, all its processes together."""
+
+    lines: list[dict[str, Any]]
+    """As `depli read --json` gives them."""
+    seconds: float
+    """By the clock, start of the reading processes included."""
+    cpu_s: float
+    """User and system time, from start to end."""
+    samples: list[tuple[int, float]]
+    """(pages read, resident memory in MB) twice a second; memory that processes share counts for each."""
+
+    @property
+    def peak_mb(self) -> float:
+        return max((resident for _, resident in self.samples), default=0.0)
+
+
+def run_of(paths: Sequence[Path]) -> Run:
+    """Read as a user does, and watch what it takes."""
+    definitions = [template.definition for template in templates(())]
+    started = time.monotonic()
+    with _Watch() as watch:
+        pool = ReadingPool(EngineSettings(), processes=len(os.sched_getaffinity(0)))
+        try:
+            results = read_sources(
+                paths,
+                pool=pool,
+                sandbox=Sandbox(),
+                definitions=definitions,
+                today=datetime.now(UTC).date(),
+                on_page=watch.page_read,
+            )
+            lines = [as_json(result) for result in results]
+            seconds = time.monotonic() - started
+            watch.look()
+        finally:
+            pool.close()
+    return Run(lines, seconds, watch.cpu_s, watch.samples)
+
+
 def read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], float, float]:
     """Readings as `depli read --json` gives them, seconds, and peak memory of all processes together in MB."""
-    definitions = [template.definition for template in templates(())]
-    pool = ReadingPool(EngineSettings(), processes=len(os.sched_getaffinity(0)))
-    memory = _Memory()
-    try:
-        with memory:
-            results = read_sources(
-                paths, pool=pool, sandbox=Sandbox(), definitions=definitions, today=datetime.now(UTC).date()
-            )
-            started = time.monotonic()
-            lines = [as_json(result) for result in results]
-            return lines, time.monotonic() - started, memory.peak_mb
-    finally:
-        pool.close()
+    run = run_of(paths)
+    return run.lines, run.seconds, run.peak_mb
 
 
-class _Memory:
-    """Watches the resident memory of this process and all below it."""
+@dataclass(slots=True)
+class _Process:
+    parent: int
+    own_s: float
+    """CPU time of its own."""
+    reaped_s: float
+    """CPU time of the children it has buried, and theirs."""
+    resident_mb: float
+
+
+class _Watch:
+    """Looks at this process and all below it twice a second."""
 
     def __init__(self) -> None:
-        self.peak_mb = 0.0
+        self.samples: list[tuple[int, float]] = []
+        self._pages = 0
+        self._known: dict[int, _Process] = {}
+        self._first_s: dict[int, float] = {}
         self._done = threading.Event()
+        self._looking = threading.Lock()
 
-    def __enter__(self) -> _Memory:
+    def __enter__(self) -> _Watch:
+        self._first_s = {pid: p.own_s + p.reaped_s for pid, p in _family(os.getpid()).items()}
         threading.Thread(target=self._watch, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
 
+    def page_read(self) -> None:
+        self._pages += 1
+
+    def look(self) -> None:
+        with self._looking:
+            family = _family(os.getpid())
+            self._known.update(family)
+            self.samples.append((self._pages, sum(process.resident_mb for process in family.values())))
+
+    @property
+    def cpu_s(self) -> float:
+        """Of all processes since the start: each one's own, and that of buried children nobody saw alive."""
+        seen = defaultdict[int, float](float)
+        for process in self._known.values():
+            seen[process.parent] += process.own_s
+        alive = _family(os.getpid())
+        buried = {pid: seen[pid] - sum(p.own_s for p in alive.values() if p.parent == pid) for pid in self._known}
+        total = sum(p.own_s + max(0.0, p.reaped_s - buried[pid]) for pid, p in self._known.items())
+        return total - sum(self._first_s.values())
+
     def _watch(self) -> None:
         while not self._done.wait(0.5):
-            self.peak_mb = max(self.peak_mb, _family_mb(os.getpid()))
+            self.look()
 
 
-def _family_mb(root: int) -> float:
+def _family(root: int) -> dict[int, _Process]:
+    """`root` and its descendants that are alive."""
+    ticks, page_mb = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE") / 1e6
     children: dict[int, list[int]] = defaultdict(list)
-    resident: dict[int, float] = {}
+    everyone: dict[int, _Process] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -64,14 +132,19 @@ def _family_mb(root: int) -> float:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
+        user, system, reaped_user, reaped_system = (int(ticked) / ticks for ticked in fields[11:15])
+        everyone[int(entry.name)] = _Process(
+            int(fields[1]), user + system, reaped_user + reaped_system, int(fields[21]) * page_mb
+        )
         children[int(fields[1])].append(int(entry.name))
-        resident[int(entry.name)] = int(fields[21]) * 4096 / 1e6
-    total, waiting = 0.0, [root]
+    family: dict[int, _Process] = {}
+    waiting = [root]
     while waiting:
-        process = waiting.pop()
-        total += resident.get(process, 0.0)
-        waiting.extend(children[process])
-    return total
+        pid = waiting.pop()
+        if pid in everyone:
+            family[pid] = everyone[pid]
+        waiting.extend(children[pid])
+    return family
 
 
 def read_all(paths: Sequence[Path]) -> list[dict[str, Any]]:
