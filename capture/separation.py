@@ -25,6 +25,16 @@ _SAYS_SO = re.compile(
     r"|\bpatch ?(?:code|t\b|[1-6]\b)"
     r"|\bfeuill?e de (?:separation|tri)\b|\bnouveau (?:document|pli|lot)\b|\b(?:new document|document separator)\b"
 )
+_POST_CODE = re.compile(r"(?<!\d)(?:f-)?(\d{5})(?!\d) +[a-z]")
+_TERMS = re.compile(
+    r"\bconditions (?:generales|particulieres) (?:de |d')(?:vente|prestation|service|intervention|location)"
+)
+_CONFUSED = str.maketrans("OQILSBZG", "00115826")
+"""Letters that readers take for figures."""
+TOP = 0.45
+"""Share of a page in which the addresses of a letter stand."""
+EMPTY_END = 0.22
+"""A gap of this share of the height, low on a page, says that its letter ended there."""
 _OPENS = re.compile(r"^\s*(?:objet|concerne|(?:cher|chere|chers)\b|madame|monsieur|mesdames|messieurs)\b", re.MULTILINE)
 _CLOSES = re.compile(
     r"\bveuillez (?:agreer|recevoir|croire)|\bje vous prie d|\bnous vous prions d|\bsalutations\b|\bcordialement\b"
@@ -238,7 +248,7 @@ def _another_sender(document: Sequence[PageReading], page: PageReading) -> bool:
         for earlier in document
         if earlier.clues and earlier.clues.sender and earlier.clues.sender.startswith(kind + ":")
     }
-    return kind != "name" and bool(known) and value not in known
+    return kind != "name" and bool(known) and value not in known and not _names_number_of(document, value)
 
 
 def _has_own_beginning(page: PageReading) -> bool:
@@ -262,19 +272,65 @@ def _by_text(document: Sequence[PageReading], page: PageReading) -> str | None:
     if clues.page_number == 1:
         return "page-number"
     numbers = {earlier.document_number for earlier in before if earlier.document_number}
-    if clues.document_number and numbers:
-        return None if clues.document_number in numbers else "number"
+    own = clues.document_number
+    if own and (own in numbers or _names_number_of(document, own)):
+        return "title" if _other_title(before[0], clues) else None
+    if clues.continues and clues.title is None:
+        return None
+    if own and numbers:
+        return "number"
     if _another_sender(document, page):
         return "sender"
     if told is not None and told.page_number is not None and told.page_count is not None:
         return None if told.page_number < told.page_count else "pages-complete"
     if clues.continues or (told is not None and told.continues and clues.title is None):
         return None
-    return _by_look(document[-1], page)
+    return _by_look(document, page)
 
 
-def _by_look(last: PageReading, page: PageReading) -> str | None:
+def _names_number_of(document: Sequence[PageReading], number: str) -> bool:
+    """Whether the number printed on a page stands on an earlier page too, letters and figures taken for one another."""
+    sought = _alike(number)
+    return len(sought) >= 4 and any(sought in _alike(page.text.text) for page in document if page.text is not None)
+
+
+def _alike(text: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", _folded(text).upper()).translate(_CONFUSED)
+
+
+def _other_title(first: PageClues, clues: PageClues) -> bool:
+    """A reminder names its invoice's number, and is another letter."""
+    return first.title is not None and clues.title is not None and first.title != clues.title
+
+
+def _another_address(document: Sequence[PageReading], page: PageReading) -> bool:
+    """A post code high on the page that no earlier page shows: another sender or another receiver."""
+    known = {code for earlier in document for code in _post_codes(earlier, 1.0)}
+    return bool(_post_codes(page, TOP) - known)
+
+
+def _post_codes(page: PageReading, share: float) -> set[str]:
+    lines = page.text.lines if page.text is not None else ()
+    high = (line.text for line in lines if line.box.center_y < share * page.height)
+    return {match[1] for text in high for match in _POST_CODE.finditer(_folded(text))}
+
+
+def _ended_early(page: PageReading) -> bool:
+    """Whether a letter ended on a page: much of its lower half is empty, but for the foot."""
+    if page.text is None:
+        return False
+    bottoms = sorted(line.box.bottom for line in page.text.lines)
+    edges = [0.0, *bottoms, 0.97 * page.height]
+    gaps = [(below - above, above) for above, below in itertools.pairwise(edges)]
+    return any(gap > EMPTY_END * page.height and above > 0.15 * page.height for gap, above in gaps)
+
+
+def _by_look(document: Sequence[PageReading], page: PageReading) -> str | None:
     """Without a printed number to go by: another heading, another paper or another kind of letter begins a document."""
+    last = document[-1]
+    head = _folded(page.text.text[:200]) if page.text is not None else ""
+    if _TERMS.search(head) and not _another_address(document, page):
+        return None  # printed on the back of many an invoice
     if page.clues is not None and page.clues.title is not None:
         return "title"
     if page.clues is not None and page.clues.document_number is not None:
@@ -283,6 +339,12 @@ def _by_look(last: PageReading, page: PageReading) -> str | None:
         return "paper"
     if not page.types or not last.types or _ends_the_letter(last, page):
         return None
+    if _another_address(document, page):
+        return "address"
+    if _ended_early(last) and len(_words(page)) > MOST_WORDS_ON_A_BACK:
+        return "page-ended"
+    if not _ended_early(last) and not (page.text and _OPENS.search(_folded(page.text.text))):
+        return None  # the page before is full, and this one greets nobody
     now, earlier = page.types[0], last.types[0]
     # terms and tables that run over look like nothing in particular: only a sure type counts
     if now.document_type is DocumentType.OTHER:

@@ -19,6 +19,7 @@ _OF_PAGES = re.compile(
     r"(\d{1,3}) ?(?:/|sur|de|of|von|van|-) ?(\d{1,3})\b"
 )
 _PAGE_ONLY = re.compile(r"\b(?:page|feuillet|folio|seite|blatt|pagina)\b[ .:n°]*(\d{1,3})\s*$")
+_DASHED = re.compile(r"^[-–] ?(\d{1,2}) ?[-–]$")
 _BARE = re.compile(r"^[-–( ]*(\d{1,2}) ?(?:/|sur) ?(\d{1,2})[-–) ]*$")
 
 _CONTINUES = re.compile(
@@ -30,6 +31,7 @@ _CONTINUES = re.compile(
 
 _NUMBER_LABEL = re.compile(
     r"(?:(?:facture|avoir|invoice|credit note|rechnungs?|gutschrift|factuur|factura|devis|commande|lieferschein)"
+    r"(?: (?:[(][a-z ]+[)]|(?!(?:[a-z]+ )?(?:devis|commande|marche|contrat|client|compte)\b)[a-z']+(?: [a-z]+)?))?"
     r"[ -]*(?:n ?[°º]s?|n[or]s?\b\.?|nr\b\.?|num(?:ero|ber|mer)?\b\.?|id\b|#|nummer\b)"
     r"|(?:n ?[°º]|\bn[or]\b|\bnumero|\bnum|\bref|\breference)\.? ?(?:de |d'|d |du |la )*"
     r"(?:facture|avoir|devis|commande|piece)"
@@ -84,6 +86,8 @@ def _page_numbers(text: PageText) -> tuple[int | None, int | None]:
         if match and 1 <= int(match[1]) <= int(match[2]):
             return int(match[1]), int(match[2])
         single = _PAGE_ONLY.search(plain)
+        if single is None and not 0.12 < line.box.center_y / text.height < 0.88:
+            single = _DASHED.match(plain)
         if single and alone is None and len(plain) < 25:
             alone = int(single[1])
     return alone, None
@@ -180,7 +184,8 @@ def _document_number(lines: Sequence[TextLine]) -> str | None:
             number = _number_in(candidate)
             if number and not _OTHER_PAPER.search(match[0][: match.start("rest") - match.start()]):
                 return number
-            fallback = fallback or number
+            if match.start() == 0:  # "suivant devis n°" in a line of the table is not the page's own number
+                fallback = fallback or number
     return _number_under_its_head(lines) or fallback
 
 

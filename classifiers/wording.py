@@ -13,6 +13,8 @@ from rapidfuzz.distance import Levenshtein
 from models.text import PageText, TextLine
 
 _NOT_A_WORD = re.compile(r"[^a-z0-9%]+")
+_SPREAD = re.compile(r"(?<![a-z0-9'])[a-z](?: [a-z]){3,}(?![a-z0-9'])")
+"""A heading with its letters set apart."""
 _FORGIVING_FROM = 7
 """Words this long may have one letter misread; `devis` and `divis` must stay apart."""
 _SQUEEZED_FROM = 9
@@ -27,8 +29,9 @@ def fold(text: str) -> str:
 
 
 def words_in(text: str) -> tuple[str, ...]:
-    """The words and numbers of a text, folded; abbreviations lose their points: "T.T.C." -> "ttc"."""
+    """The words and numbers of a text, folded: "T.T.C." -> "ttc", "F A C T U R E" -> "facture"."""
     joined = re.sub(r"\b([a-z])\.(?=[a-z]\b)", r"\1", fold(text))
+    joined = _SPREAD.sub(lambda match: match[0].replace(" ", ""), joined)
     return tuple(word for word in _NOT_A_WORD.split(joined) if word)
 
 
@@ -115,17 +118,22 @@ TITLES: dict[str, tuple[str, ...]] = {
         "honoraires, note d honoraire, decompte d honoraires, memoire de travaux, votre facture"
     ),
     "devis": phrases(
-        "devis, proposition commerciale, proposition tarifaire, offre de prix, proforma, facture proforma, "
+        "devis, estimation, devis estimatif, proposition de prix, proposition commerciale, "
+        "proposition tarifaire, offre de prix, proforma, facture proforma, "
         "facture pro forma, quotation, quote, estimate, angebot, kostenvoranschlag, offerte, presupuesto, "
         "proforma invoice"
     ),
     "commande": phrases(
-        "bon de commande, commande, purchase order, bestellung, order form, lettre de commande, accuse de "
+        "bon de commande, commande, purchase order, recapitulatif de commande, confirmation, arc, "
+        "engagement de depense, bon d engagement, commande publique, sales order, bestellung, order form, "
+        "lettre de commande, accuse de "
         "reception de commande, confirmation de commande, order confirmation, auftragsbestatigung, ordre de "
         "service, engagement, orden de compra"
     ),
     "livraison": phrases(
-        "bon de livraison, bordereau de livraison, delivery note, lieferschein, packing list, liste de "
+        "bon de livraison, bulletin de livraison, bl, bon de reception, bon de travail, lettre de voiture, "
+        "fiche d intervention, feuille d attachement, bordereau de transport, bordereau de livraison, "
+        "delivery note, lieferschein, packing list, liste de "
         "colisage, bon d intervention, rapport d intervention, albaran"
     ),
     "relance": phrases(
@@ -155,12 +163,16 @@ TITLES: dict[str, tuple[str, ...]] = {
 }
 """Kinds of documents by how their heading begins, folded; longer headings win over shorter ones."""
 
+_TO_WHOM_OR_WHEN = re.compile(r"facturer?e? (?:a|le|par)\b(?! payer| regler)|facturer|facturation")
+"""Labels of an address or a date, not a title: "Facturé à", "Facturé le"."""
+
 _KIND_OF = {tuple(phrase.split()): kind for kind, phrases in TITLES.items() for phrase in phrases}
 _LONGEST_FIRST = sorted(_KIND_OF, key=len, reverse=True)
 
 _ALSO_LABELS = frozenset(
     phrases(
-        "commande, engagement, bestellung, contrat, convention, vertrag, contract, agreement, rib, releve, avis, "
+        "bl, arc, confirmation, estimation, commande, engagement, bestellung, contrat, convention, vertrag, "
+        "contract, agreement, rib, releve, avis, "
         "notice, information, informations, demande, tarifs, quote, estimate, rappel, angebot, livraison, offerte, "
         "declaration, formulaire"
     )
@@ -221,6 +233,8 @@ def _is_label(line: TextLine, kind: str, length: int, lines: Sequence[TextLine])
 
 
 def _kind_at_start(words: Sequence[str]) -> tuple[str | None, int]:
+    if words and words[0].startswith("factur") and _TO_WHOM_OR_WHEN.match(" ".join(words)):
+        return None, 0
     for phrase in _LONGEST_FIRST:
         if len(words) >= len(phrase) and all(alike(a, b) for a, b in zip(phrase, words, strict=False)):
             return _KIND_OF[phrase], len(phrase)

@@ -9,7 +9,7 @@ from datetime import date
 from capture.cleaning import CleanedPage, clean
 from capture.sandbox import RasterPage
 from classifiers.forms import match_form
-from classifiers.page_types import page_clues, page_types
+from classifiers.page_types import document_types, page_clues, page_types
 from extraction.acceptance import decide, shipped_thresholds
 from extraction.form_fields import form_fields
 from extraction.invoices import InvoiceReading, extract_invoice, read_structured
@@ -215,15 +215,13 @@ def _data_of(e_invoice: bytes | None) -> InvoiceReading | None:
 
 
 def _type_of(readings: Sequence[PageReading]) -> TypeMatch:
-    """The type of the page that looks most like an invoice; continuation pages say little."""
-    ranked = [reading.types for reading in readings if reading.types]
-    if not ranked:
+    """What the pages say together; of a single page it was asked when it was read."""
+    told = [reading for reading in readings if reading.types and reading.text is not None]
+    if not told:
         return TypeMatch(DocumentType.OTHER, 0.5, "aucun texte")
-
-    def invoice_likeness(types: tuple[TypeMatch, ...]) -> float:
-        return next((t.confidence for t in types if t.document_type is DocumentType.SUPPLIER_INVOICE), 0.0)
-
-    return max(ranked, key=invoice_likeness)[0]
+    if len(told) == 1:
+        return told[0].types[0]
+    return document_types([reading.text for reading in told if reading.text is not None])[0]
 
 
 def _judged(document: DocumentReading, *, today: date) -> DocumentReading:

@@ -32,6 +32,12 @@ def _thresholds(data: Path, output: Path, seed: int) -> Iterable[str]:
     return fit_thresholds(data, output)
 
 
+def _classifier(data: Path, output: Path, seed: int) -> Iterable[str]:
+    from pipeline.training.classifier import train_classifier
+
+    return train_classifier(data, output, seed)
+
+
 def draw_mail(data: Path, output: Path, seed: int, count: int) -> Iterable[str]:
     """A simulated mailbag of `count` documents."""
     from pipeline.training.mail.mailbag import draw_mailbag
@@ -40,7 +46,7 @@ def draw_mail(data: Path, output: Path, seed: int, count: int) -> Iterable[str]:
 
 
 # The programs' imports stand in functions: torch is only there with the extra.
-PROGRAMS: dict[str, Program] = {"icr": _icr, "ppocr": _ppocr, "thresholds": _thresholds}
+PROGRAMS: dict[str, Program] = {"classifier": _classifier, "icr": _icr, "ppocr": _ppocr, "thresholds": _thresholds}
 """What `depli train` may be asked for."""
 MAILBAG = "mailbag"
 """Simulated mail to train and to measure with: no weights come of it."""

@@ -158,3 +158,47 @@ def test_the_page_on_which_a_letter_closes_belongs_to_it() -> None:
     closes = replace(text(), text=print_of("Veuillez agréer nos salutations distinguées"), types=other)
 
     assert pages(opens, closes, opens) == [(1, 2), (3,)]
+
+
+def sheet(rows: dict[float, str], **clues: object) -> PageReading:
+    """A page with lines at shares of its height."""
+    lines = tuple(TextLine(words, Box(150, share * 2339, 900, 30), 1.0) for share, words in sorted(rows.items()))
+    types = (TypeMatch(DocumentType.OTHER, 0.99),)
+    return replace(text(**clues), text=PageText(lines, 1654, 2339, 200, "ocr"), types=types)
+
+
+FULL = {share / 20: f"ligne {share} du tableau des fournitures" for share in range(1, 20)}
+SHORT = {0.1: "25300 Pontarlier", 0.2: "Madame, Monsieur,", 0.3: "nous vous informons de notre passage", 0.95: "pied"}
+
+
+def test_a_number_read_with_letters_for_figures_is_the_same_number() -> None:
+    first = sheet({**FULL, 0.12: "Facture n° FA1058"}, document_number="FA1058", title="facture")
+
+    assert pages(first, sheet(FULL, document_number="FAIO5B", title="facture")) == [(1, 2)]
+    assert pages(first, sheet(FULL, document_number="FA1059", title="facture")) == [(1,), (2,)]
+
+
+def test_a_reminder_that_names_its_invoice_is_another_letter() -> None:
+    first = sheet({**FULL, 0.12: "Facture n° FA1058"}, document_number="FA1058", title="facture")
+
+    assert pages(first, sheet(SHORT, document_number="FA1058", title="relance")) == [(1,), (2,)]
+
+
+def test_a_page_behind_a_full_one_that_greets_nobody_goes_on() -> None:
+    assert pages(sheet(FULL), sheet(FULL)) == [(1, 2)]
+
+
+def test_an_address_that_was_not_there_before_begins_a_letter() -> None:
+    assert pages(sheet(FULL), sheet(SHORT)) == [(1,), (2,)]
+
+
+def test_a_letter_that_ended_high_on_its_page_does_not_go_on() -> None:
+    again = sheet({0.1: "compteur gelé rue des Prés", 0.2: "le technicien passera", 0.25: "merci de votre appel"})
+
+    assert pages(sheet(SHORT), again) == [(1,), (2,)]
+
+
+def test_terms_of_sale_on_the_back_stay_with_their_invoice() -> None:
+    terms = sheet({**FULL, 0.01: "Conditions générales de vente"}, title="contrat")
+
+    assert pages(sheet(SHORT, title="facture"), terms) == [(1, 2)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from classifiers.page_types import page_clues, page_types
+from classifiers.page_types import document_types, page_clues, page_types
 from models.definitions import DocumentType
 from models.geometry import Box
 from models.text import PageText, TextLine, Word
@@ -320,3 +320,69 @@ def test_the_title_names_the_kind_of_document() -> None:
     assert page_clues(page(POSITIVE["credit note"])).title == "avoir"
     assert page_clues(page(NEGATIVE["quote"])).title == "devis"
     assert page_clues(page(NEGATIVE["letter to the mayor"])).title is None
+
+
+@pytest.mark.parametrize("printed", ["F A C T U R E", "FACTURE DE VENTE N° 12"])
+def test_a_heading_may_have_its_letters_set_apart(printed: str) -> None:
+    assert page_clues(page(f"Ets Roux\n#{printed}\nTotal TTC | 12,00")).title == "facture"
+
+
+@pytest.mark.parametrize("printed", ["Facturé à", "FACTURÉ LE : 04/03/2026", "Facturer à : Mairie de Doubs"])
+def test_a_label_with_the_word_is_no_title(printed: str) -> None:
+    assert page_clues(page(f"Ets Roux\n#{printed}\nTotal TTC | 12,00")).title is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+        Robinetterie Sorel
+        #ACCUSÉ DE RÉCEPTION DE COMMANDE
+        Commande n° 4417 du 03/11/2026 | Facturé à : Mairie de Doubs
+        Désignation | Qté | PU HT | Montant HT
+        Vanne DN 80 | 2 | 150,00 | 300,00
+        Total HT | 300,00
+        TVA 20 % | 60,00
+        Total TTC | 360,00
+        Livraison prévue le 12/11/2026
+        Nous vous remercions de votre commande.""",
+        """
+        Papeterie Neuve
+        #Bulletin de livraison
+        BL n° 8812 | Client : Mairie de Doubs
+        Désignation | Qté commandée | Qté livrée | PU HT
+        Ramette A4 | 40 | 40 | 4,10
+        Total HT | 164,00
+        TVA 20 % | 32,80
+        Total TTC | 196,80
+        Toute réserve doit être notifiée sous 48 heures. Nombre de colis : 3""",
+    ],
+)
+def test_papers_on_the_way_to_an_invoice_are_none(text: str) -> None:
+    assert page_types(page(text))[0].document_type is not INVOICE
+
+
+def test_a_bill_paid_by_direct_debit_is_an_invoice() -> None:
+    bill = """
+        Télécom Rhône | Date de facture : 02/11/2026
+        N° de facture : 1160884830 | Profitez de notre offre spéciale
+        Vos abonnements | 10,83 | 12,99
+        Montant HT | 10,83
+        TVA 20 % | 2,16
+        Total TTC | 12,99
+        Montant prélevé le 16 novembre 2026"""
+
+    assert page_types(page(bill))[0].document_type is INVOICE
+
+
+def test_the_pages_of_a_document_are_judged_together() -> None:
+    first = page("Ets Roux\n#FACTURE N° 77\nDésignation | Qté | PU HT | Montant HT\nTerrassement | 2 | 50,00 | 100,00")
+    second = page("Total HT | 100,00\nTVA 20 % | 20,00\nTotal TTC | 120,00\nNet à payer | 120,00\nÉchéance 30/12/2026")
+    together = document_types([first, second])[0]
+
+    assert together.document_type is INVOICE
+    assert together.confidence >= page_types(first)[0].confidence
+
+
+def test_an_order_number_within_a_table_is_not_the_number_of_the_page() -> None:
+    assert page_clues(page("Désignation | Qté\nPose suivant devis n° 64595 | 2")).document_number is None

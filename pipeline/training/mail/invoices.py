@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -85,6 +86,13 @@ def draw_lookalike(
         count = sheet.paper.page
     truth = {"document_type": "other", "form": None, "fields": {"kind": kind}}
     return Drawn(pictures(pdf, colour=chance.random() < 0.2) if render else [], truth, pdf)
+
+
+@cache
+def _asides() -> tuple[str, ...]:
+    """Sentences of other mail that may stand on an invoice."""
+    kinds = ("business_letter", "notice", "flyer", "tariff")
+    return tuple(s for kind in kinds for s in words("letters")[kind]["body"] if "{" not in s)
 
 
 class _Invoice(TotalsSheet):
@@ -261,7 +269,7 @@ class _Invoice(TotalsSheet):
         title = self.style.label("title_credit" if credit else "title")
         if title.startswith("Facture d'eau") and not self.lookalike and self.facts.seller.trade != "water":
             title = "Facture"
-        if not credit and not self.lookalike and chance.random() < 0.06:
+        if not credit and not self.lookalike and chance.random() < 0.1:
             return y  # no title: a label with the number says what it is
         with_number = chance.random() < 0.35
         if with_number:
@@ -409,6 +417,8 @@ class _Invoice(TotalsSheet):
             )
             y = self._line(self.left, y, self.style.label("subject").replace("{d}", thing), bold=chance.random() < 0.4)
         text = self.style.label("intro")
+        if chance.random() < 0.08:  # some senders write a word of their own, an advertisement, an announcement
+            text = " ".join(chance.sample(_asides(), chance.choice([1, 2, 3])))
         for line in (
             wrapped(text, self.style.family.regular, self.style.size_pt, self.right - self.left) if text else []
         ):

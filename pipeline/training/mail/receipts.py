@@ -27,7 +27,8 @@ def draw_receipt(rng: np.random.Generator, *, fonts: Path | None = None, render:
     family = chance.choice(printed) if chance.random() < 0.7 else habits.family
     day = date(2026, 1, 3) + timedelta(days=chance.randrange(320))
     ticket = str(chance.randrange(100, 10**6))
-    rows, truth = _rows(chance, habits, day, ticket)
+    till = words("tills")["en" if chance.random() < 0.25 else "fr"]
+    rows, truth = _rows(chance, habits, day, ticket, till)
     truth |= {"seller_name": shop.name, "issue_date": day.isoformat(), "currency": "EUR", "document_kind": "invoice"}
     head = [shop.name, *shop.address.printed, f"Tel : {habits.phone(shop.phone)}"]
     if chance.random() < 0.7:
@@ -46,12 +47,14 @@ Row = tuple[str, str]
 """Left and right text; an empty right one is a line of its own, `-` rules the page."""
 
 
-def _rows(chance: random.Random, habits: Style, day: date, ticket: str) -> tuple[list[Row], dict[str, Any]]:
+def _rows(
+    chance: random.Random, habits: Style, day: date, ticket: str, till: dict[str, list[str]]
+) -> tuple[list[Row], dict[str, Any]]:
     truth: dict[str, Any] = {}
     shown = day.strftime(chance.choice(["%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y", "%d.%m.%Y"]))
     hour = f"{chance.randrange(8, 20):02d}:{chance.randrange(60):02d}"
-    rows: list[Row] = [(f"{chance.choice(['Date', 'Le', ''])} {shown} {hour}".strip(), "")]
-    label = chance.choice(["Ticket n°", "TICKET", "Facture n°", "N° ticket :", "Trans.", "Note n°", ""])
+    rows: list[Row] = [(f"{chance.choice(till['date'])} {shown} {hour}".strip(), "")]
+    label = chance.choice(till["number"])
     if label:
         rows.append((f"{label} {ticket}", chance.choice(["", f"Caisse {chance.randrange(1, 9)}"])))
         truth["invoice_number"] = ticket
@@ -74,36 +77,21 @@ def _rows(chance: random.Random, habits: Style, day: date, ticket: str) -> tuple
     net = (total / (1 + rate / 100)).quantize(_CENT, ROUND_HALF_UP)
     rows.append(
         (
-            chance.choice(["TOTAL", "TOTAL TTC", "Total à payer", "TOTAL EUR", "A PAYER", "Net à payer"]),
+            chance.choice(till["total"]),
             habits.money(total) + chance.choice(["", " EUR", " €"]),
         )
     )
-    rows.append(
-        (chance.choice(["CB", "Carte bancaire", "ESPECES", "CB EMV SANS CONTACT", "Chèque"]), habits.money(total))
-    )
+    rows.append((chance.choice(till["paid"]), habits.money(total)))
     truth["total_with_tax"] = f"{total:.2f}"
     if chance.random() < 0.75:
         rows += [
             ("-", ""),
-            (f"TVA {habits.rate(rate)}", habits.money(total - net)),
-            (chance.choice(["HT", "Total HT", "Montant HT"]), habits.money(net)),
+            (f"{chance.choice(till['tax'])} {habits.rate(rate)}", habits.money(total - net)),
+            (chance.choice(till["net"]), habits.money(net)),
         ]
         truth |= {"total_tax": f"{total - net:.2f}", "total_without_tax": f"{net:.2f}"}
     rows.append(("", ""))
-    rows.append(
-        (
-            chance.choice(
-                [
-                    "MERCI DE VOTRE VISITE",
-                    "A BIENTOT",
-                    "Merci et à bientôt",
-                    "Ticket à conserver",
-                    "Échange sous 15 jours avec ticket",
-                ]
-            ),
-            "",
-        )
-    )
+    rows.append((chance.choice(till["end"]), ""))
     return rows, truth
 
 
