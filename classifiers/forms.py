@@ -46,6 +46,11 @@ _FAR_PX = 5.0
 _SAME_PRINT = 0.55
 """Correlation from which a piece of print is taken for the same."""
 _CANDIDATES = 4
+_RIVAL = 0.5
+"""A form with so large a share of the likeliest one's votes is compared with it before the page is decided."""
+_TOO_CLOSE = 0.008
+"""Forms whose print is found again alike, but for less than a word, cannot be told apart on this page."""
+_DOUBTFUL = 0.85
 _ALIKE_PX = 24.0
 MIN_CONFIDENCE = 0.5
 """Below it the page is no known form."""
@@ -104,19 +109,24 @@ def match_form(page: GrayImage, *, dpi: float, templates: Sequence[FormTemplate]
     if len(points) < _FEWEST_PAIRS:
         return None
     trials: list[_Trial] = []
-    for each, matrix in _candidates(prepared, points, descriptors):
+    for each, matrix, rivals in _candidates(prepared, points, descriptors):
         trial = _tried(each, matrix, work)
         if trial is not None:
             trials.append(trial)
-            if _confidence(trial) > 0.99:
-                break
-    best = max(trials, key=_confidence, default=None)
+        # Another edition of the same form is as sure as the right one; only beside one another they can be told.
+        if not rivals and any(_confidence(made) > 0.99 for made in trials):
+            break
+    best = max(trials, key=_found_again, default=None)
     if best is None or _confidence(best) < MIN_CONFIDENCE:
         return None
+    confidence = _confidence(best)
+    others = (_found_again(trial) for trial in trials if trial.page.form != best.page.form)
+    if _found_again(best) - max(others, default=0.0) < _TOO_CLOSE:
+        confidence = min(confidence, _DOUBTFUL)
     return FormMatch(
         form=best.page.form,
         form_page=best.page.number,
-        confidence=_confidence(best),
+        confidence=confidence,
         to_page=_in_millimetres(best.to_work, scale),
         error_mm=best.error_px * MM_PER_INCH / WORK_DPI,
     )
@@ -124,23 +134,26 @@ def match_form(page: GrayImage, *, dpi: float, templates: Sequence[FormTemplate]
 
 def _candidates(
     prepared: Sequence[_PreparedPage], points: Points, descriptors: NDArray[np.uint8]
-) -> Iterator[tuple[_PreparedPage, Matrix]]:
-    """Form pages that the page may show, and where each would lie; the likeliest first, the others only when asked for.
+) -> Iterator[tuple[_PreparedPage, Matrix, bool]]:
+    """Form pages that the page may show, where each would lie, and whether one as likely follows.
 
-    Most pages lie straight: a quarter of a form's features, all moved alike, tells which form to place first.
+    The likeliest come first, the others only when asked for. Most pages lie straight: a quarter of a form's features,
+    all moved alike, tells which forms to place first.
     """
-    votes = [_moved_alike(each, points, descriptors) for each in prepared]
-    first = int(np.argmax(votes))
-    likeliest = _placed(prepared[first], points, descriptors)
-    if likeliest is not None:
-        yield prepared[first], likeliest[0]
-    placed = []
-    for number, each in enumerate(prepared):
-        found = _placed(each, points, descriptors) if number != first else None
+    votes = np.array([_moved_alike(each, points, descriptors) for each in prepared])
+    ranked = np.argsort(-votes, kind="stable")
+    alike = [int(number) for number in ranked[:_CANDIDATES] if votes[number] >= _RIVAL * votes[ranked[0]]]
+    for number in alike:
+        found = _placed(prepared[number], points, descriptors)
         if found is not None:
-            placed.append((found[1], each, found[0]))
+            yield prepared[number], found[0], number != alike[-1]
+    placed = []
+    for number in ranked[len(alike) :]:
+        found = _placed(prepared[number], points, descriptors)
+        if found is not None:
+            placed.append((found[1], prepared[number], found[0]))
     placed.sort(key=lambda item: -item[0])
-    yield from ((each, matrix) for _, each, matrix in placed[: _CANDIDATES - 1])
+    yield from ((each, matrix, False) for _, each, matrix in placed[: _CANDIDATES - 1])
 
 
 def _moved_alike(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> int:
@@ -167,9 +180,13 @@ def _confidence(trial: _Trial) -> float:
     Fitted by hand between true forms, scanned badly, photographed and cut (0.91 and more), and forms made of the same
     blocks in other places (0.80 and less).
     """
+    return 1.0 / (1.0 + math.exp(-45.0 * (_found_again(trial) - 0.83))) * min(1.0, trial.visible / 0.4)
+
+
+def _found_again(trial: _Trial) -> float:
+    """How much of the form is found again, print and frames together; 0..1."""
     # Thin or coloured frames may be lost to a scanner's threshold: then nearly all print must be there.
-    found = max(0.6 * trial.likeness + 0.4 * trial.frames, trial.likeness - 0.08)
-    return 1.0 / (1.0 + math.exp(-45.0 * (found - 0.83))) * min(1.0, trial.visible / 0.4)
+    return max(0.6 * trial.likeness + 0.4 * trial.frames, trial.likeness - 0.08)
 
 
 def _in_millimetres(to_work: Matrix, scale: float) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import cv2
@@ -32,6 +32,11 @@ _SAME_PRINT = 0.6
 _FEWEST = 6
 MOST_ERROR_MM = 0.8
 """A form laid worse than that is not read."""
+_NEAR_MM = 9.0
+"""Reach within which print proves the place of a zone."""
+_BESIDE_MM = 25.0
+_PROOF = 0.6
+"""Share of the print around a zone that must be in its place when the nearest piece is not."""
 _FIELD_MM = 28.0
 """Reach of a local displacement: folds and paper feed move parts of a page together."""
 
@@ -45,6 +50,28 @@ class Placement:
     """Pieces of print found again, millimetres on the blank."""
     drifts: Points
     """How far from the homography each was found, millimetres on the blank."""
+    missing: Points = field(default_factory=lambda: np.zeros((0, 2)))
+    """Pieces of print that should be on the page and are not in their place, millimetres on the blank."""
+
+    def proven(self, area: Box) -> bool:
+        """Whether the print around a part of the form is where it should be.
+
+        It is not where a line of an older edition lies elsewhere, or where something hides the print. A page on which
+        nothing was found again tells nothing.
+        """
+        places = np.concatenate((self.anchors, self.missing))
+        if not len(self.missing) or not len(self.anchors):
+            return True
+        away_x = np.maximum(np.maximum(area.x - places[:, 0], places[:, 0] - area.right), 0)
+        away_y = np.maximum(np.maximum(area.y - places[:, 1], places[:, 1] - area.bottom), 0)
+        there = np.arange(len(places)) < len(self.anchors)
+        beside = (away_y == 0) & (away_x < _BESIDE_MM)
+        if beside.any():
+            # Its own label, or what else is printed in its line, knows best.
+            return bool(there[beside].any())
+        distance = np.hypot(away_x, 2 * away_y)
+        weight = np.exp(-0.5 * (distance / _NEAR_MM) ** 2)
+        return bool(there[distance.argmin()] or weight[there].sum() > _PROOF * weight.sum())
 
     def drift(self, x: float, y: float) -> tuple[float, float]:
         """Local displacement around a point, millimetres."""
@@ -124,14 +151,31 @@ def placement(page: GrayImage, template: FormTemplate, match: FormMatch) -> Plac
     """The match with the local displacements that folds and paper feed leave."""
     matrix = matrix_of(match)
     centers, seen = _found(_levelled(page, template, matrix), template, match.form_page, matrix, 1.2)
+    shown = _shown(page, template, match.form_page, matrix)
     if len(centers) < 3:
-        return Placement(matrix, np.zeros((0, 2)), np.zeros((0, 2)))
+        return Placement(matrix, np.zeros((0, 2)), np.zeros((0, 2)), shown)
     drifts = seen - centers
     # A piece that moved unlike all its neighbours was taken for another.
     near = np.hypot(*(centers[:, None] - centers[None]).transpose(2, 0, 1)) < 2 * _FIELD_MM
     usual = np.array([np.median(drifts[row], axis=0) for row in near])
     agreeing = np.hypot(*(drifts - usual).T) < 0.35
-    return Placement(matrix, centers[agreeing], drifts[agreeing])
+    apart = np.hypot(*(shown[:, None] - centers[agreeing][None]).transpose(2, 0, 1)).min(axis=1, initial=np.inf)
+    return Placement(matrix, centers[agreeing], drifts[agreeing], shown[apart > 0.01])
+
+
+def _shown(page: GrayImage, template: FormTemplate, number: int, matrix: Matrix) -> Points:
+    """Centres of the pieces of print that the page should show, millimetres on the blank."""
+    landmarks = _landmarks(template, number)
+    halves = [(patch.shape[1] / 2 / PX_PER_MM, patch.shape[0] / 2 / PX_PER_MM) for _, _, patch in landmarks]
+    corners = [(left, top) for left, top, _ in landmarks]
+    centers = (np.array(corners) + np.array(halves)).reshape(-1, 2)
+    if not len(centers):
+        return centers
+    seen = projected(centers, matrix)
+    height, width = page.shape
+    rim = 3 * _px_per_mm(matrix)
+    on_page = (seen > rim).all(axis=1) & (seen[:, 0] < width - rim) & (seen[:, 1] < height - rim)
+    return np.asarray(centers[on_page], np.float64)
 
 
 def _refusal(match: FormMatch, why: str) -> str:

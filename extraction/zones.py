@@ -135,6 +135,8 @@ NOT_VISIBLE = "not_visible"
 """Flag of a zone that the page does not show: cut off, torn off, covered."""
 _FRAMED = (ZoneKind.COMB, ZoneKind.CHECKBOX, ZoneKind.SIGNATURE)
 _FRAME_PX_PER_MM = 5.0
+_FRAME_THERE = 25.0
+"""Depth, in gray levels, of a printed frame that is certainly there."""
 
 
 def _unseen(reading: Reading) -> Reading:
@@ -143,7 +145,8 @@ def _unseen(reading: Reading) -> Reading:
 
 
 def _hidden(sheet: _Sheet, zones: Sequence[Zone]) -> set[str]:
-    """Keys of the zones that lie off the page, or whose printed frame is gone while most others are there."""
+    """Keys of the zones that lie off the page, whose printed frame is gone while most others are there, or whose place
+    is not proven by the print around it."""
     height, width = sheet.page.shape
     shown = Box(0, 0, width, height)
     hidden = set()
@@ -154,6 +157,10 @@ def _hidden(sheet: _Sheet, zones: Sequence[Zone]) -> set[str]:
             hidden.add(zone_key(zone))
     framed = [zone for zone in zones if zone.kind in _FRAMED and zone_key(zone) not in hidden]
     depths = {zone_key(zone): depth for zone in framed if (depth := _frame_depth(sheet, zone)) is not None}
+    framed_well = {key for key, depth in depths.items() if float((depth > _FRAME_THERE).mean()) > 0.75}
+    hidden |= {
+        zone_key(zone) for zone in zones if zone_key(zone) not in framed_well and not sheet.placed.proven(zone.box)
+    }
     if not depths:
         return hidden
     usual = float(np.median([np.median(depth) for depth in depths.values()]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -148,3 +149,41 @@ def test_a_blank_side_is_no_form(templates: tuple[FormTemplate, ...]) -> None:
 
 def test_without_templates_nothing_is_found() -> None:
     assert match_form(np.zeros((400, 400), np.uint8), dpi=DPI, templates=()) is None
+
+
+def edition(template: FormTemplate, at_mm: float, down_mm: float) -> FormTemplate:
+    """A later edition of a form: all below a height lies further down."""
+    top, step = round(at_mm * template.dpi / 25.4), round(down_mm * template.dpi / 25.4)
+    blank = template.blanks[0].copy()
+    blank[top + step :] = template.blanks[0][top:-step]
+    blank[top : top + step] = 255
+    zones = tuple(
+        replace(zone, box=replace(zone.box, y=zone.box.y + down_mm)) if zone.box.y > at_mm else zone
+        for zone in template.definition.zones
+        if zone.box.bottom + down_mm < template.definition.page_mm[1]
+    )
+    return FormTemplate(replace(template.definition, id="later", zones=zones), (blank,), template.dpi)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_editions_that_differ_in_one_line_are_told_apart(templates: tuple[FormTemplate, ...], first: int) -> None:
+    """Either is surely the form when it stands alone; the right one wins whichever is tried first."""
+    card = named(templates, "tcard-b")
+    later = edition(card, 74.0, 5.0)
+    known = (card, later) if first == 0 else (later, card)
+
+    for shown in known:
+        found = match_form(scanned(page_of(shown)), dpi=DPI, templates=known)
+
+        assert found is not None
+        assert found.form == shown.id
+
+
+def test_forms_that_cannot_be_told_apart_are_left_to_a_person(templates: tuple[FormTemplate, ...]) -> None:
+    card = named(templates, "tcard-b")
+    twin = FormTemplate(replace(card.definition, id="twin"), card.blanks, card.dpi)
+
+    found = match_form(scanned(page_of(card)), dpi=DPI, templates=(card, twin))
+
+    assert found is not None
+    assert found.confidence < 0.9

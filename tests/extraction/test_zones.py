@@ -170,6 +170,22 @@ def test_a_zone_that_is_torn_off_is_not_taken_for_empty(card: FormTemplate) -> N
     assert "not_visible" not in found["meter_index"].flags
 
 
+def test_a_zone_whose_label_lies_elsewhere_is_not_read_as_if_it_were_there(card: FormTemplate) -> None:
+    """An older edition of the form, not among the known ones, has its last line in another place."""
+    page = card.blanks[0].copy()
+    scale = card.dpi / 25.4
+    row, higher = slice(round(89.5 * scale), round(97 * scale)), round(2.6 * scale)
+    part = page[row, round(8 * scale) : round(95 * scale)].copy()
+    page[row, round(8 * scale) : round(95 * scale)] = 255
+    page[row.start - higher : row.stop - higher, round(8 * scale) : round(95 * scale)] = part
+
+    found = read(page, card)
+
+    assert "not_visible" in found["email"].flags
+    assert "not_visible" not in found["reading_date"].flags
+    assert "not_visible" not in read(card.blanks[0].copy(), card)["email"].flags
+
+
 def test_a_zone_off_the_page_is_not_taken_for_empty(card: FormTemplate) -> None:
     page = card.blanks[0][: round(70 * card.dpi / 25.4)]
 
