@@ -255,7 +255,7 @@ def _numbers(lattice: Lattice) -> tuple[list[Option], float]:
 
 
 @cache
-def _lists() -> dict[str, list[str]]:
+def lists() -> dict[str, list[str]]:
     """The shipped lists by name, most frequent first."""
     folder = resources.files("extraction")
     found: dict[str, list[str]] = {}
@@ -281,7 +281,7 @@ def vocabulary(*names: str) -> Vocabulary:
     """Lists of `names_fr.csv.gz` and `words_fr.json` put together."""
     weights: dict[str, float] = {}
     for name in names:
-        own = _ranked(_lists()[name], 30.0 if name in ("surname", "first") else 12.0)
+        own = _ranked(lists()[name], 30.0 if name in ("surname", "first") else 12.0)
         total = sum(own.values())
         for word, weight in own.items():
             weights[word] = weights.get(word, 0.0) + weight / total
@@ -313,7 +313,7 @@ def letter_model() -> LetterModel:
     """Letter statistics of names of people, towns and streets."""
     weights: dict[str, float] = {}
     for name, share in (("surname", 0.5), ("first", 0.25)):
-        own = _ranked(_lists()[name], 200.0)
+        own = _ranked(lists()[name], 200.0)
         total = sum(own.values())
         for word, weight in own.items():
             weights[word] = weights.get(word, 0.0) + share * weight / total

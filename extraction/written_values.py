@@ -377,6 +377,8 @@ def decode_line(value_type: str, name: str, reading: Reading, *, today: date) ->
     text = " ".join(reading.text.split())
     if not text:
         return [Guess("", confidence)]
+    if reading.alternatives:
+        return _of_alternatives(value_type, reading.alternatives)
     if value_type == "email":
         return emails(text, confidence)
     value = kind(value_type).parse(text.strip(" .,;:_-") if value_type in ("city", "name") else text)
@@ -387,6 +389,26 @@ def decode_line(value_type: str, name: str, reading: Reading, *, today: date) ->
     if kind(value_type).check(value) and (mended := repair(value_type, value)):
         return [Guess(mended, 0.9 * confidence), Guess(value, 0.02)]
     return [Guess(value, confidence)]
+
+
+_NO_VALUE = 0.1
+"""How likely a text without a value is to have been meant, against one with a value that fits the writing as well."""
+
+
+def _of_alternatives(value_type: str, alternatives: Sequence[tuple[str, float]]) -> list[Guess]:
+    """Values from whole texts with their probabilities; a text that is none is unlikely to be what was meant."""
+    added: dict[str, float] = {}
+    mass = max(0.0, 1.0 - sum(probability for _, probability in alternatives))
+    for text, probability in alternatives:
+        value = kind(value_type).parse(text.strip(" .,;:_-") if value_type in ("city", "name") else text)
+        mass += probability if value is not None else _NO_VALUE * probability
+        if value is not None:
+            added[value] = added.get(value, 0.0) + probability
+    if mass <= 0:
+        return []
+    ranked = sorted(added.items(), key=lambda item: -item[1])
+    found = [Guess(value, weight / mass) for value, weight in ranked]
+    return found or [Guess(alternatives[0][0], 0.2 * alternatives[0][1])]
 
 
 _LOOK_ALIKE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
@@ -15,9 +15,12 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from extraction.combs import Comb, cut_comb
+from extraction.line_lexicons import proposals
 from extraction.readers import marks
+from extraction.readers.line_search import Likely
 from extraction.registration import Placement, placement
-from models.definitions import Charset, Zone, ZoneKind
+from extraction.writing_models import writing_model
+from models.definitions import Charset, Zone, ZoneKind, field_definition
 from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage
 from models.reading import Barcode, FormMatch, Reading
@@ -36,6 +39,8 @@ ALPHABETS: dict[Charset, str] = {
     Charset.EMAIL: "abcdefghijklmnopqrstuvwxyz0123456789@._-+",
 }
 """The characters that may stand in a line of print or of running writing; a charset not listed: any."""
+Propose = Callable[[Sequence[str]], Iterable[str]]
+"""From texts that were read to texts that may be meant."""
 _SYMBOLOGIES = {"code128": "Code128", "code39": "Code39", "qr": "QRCode", "datamatrix": "DataMatrix"}
 
 
@@ -55,15 +60,32 @@ class LineReader(Protocol):
         """The text of a line cut out of its page."""
 
 
+class WrittenLineReader(Protocol):
+    """Reads one line of running handwriting."""
+
+    def read_line(
+        self,
+        image: GrayImage,
+        alphabet: str | None = None,
+        *,
+        likely: Likely | None = None,
+        propose: Propose | None = None,
+    ) -> Reading:
+        """The text of a line cut out of its page.
+
+        Args:
+            likely: what people write on such a line. propose: names texts that may be meant by what is read.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneReaders:
     """The readers zones are given to."""
 
     glyphs: GlyphsReader
     printed: LineReader
-    """Print and running handwriting."""
-    written: LineReader | None = None
-    """Running handwriting, where an installation has a reader of its own for it."""
+    written: WrittenLineReader | None = None
+    """Running handwriting; without one it is read as print."""
     second: LineReader | None = None
     """An independent reader of print, asked for what the first is unsure of."""
 
@@ -292,22 +314,29 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
     if line is None:
         return Reading("", 0.99, box, "no ink")
     alphabet = ALPHABETS.get(zone.charset)
-    if alphabet and not zone.handwritten and zone.charset is Charset.ALNUM:
+    if zone.handwritten and readers.written is not None:
+        value_type = field_definition(zone.name, zones=(zone,)).value_type
+        likely, propose = writing_model(value_type), proposals(value_type)
+        read = readers.written.read_line(line, alphabet, likely=likely, propose=propose)
+    else:
+        read = _read_print(line, zone, alphabet, readers)
+    text, characters = read.text, tuple(Character(c.alternatives) for c in read.characters)
+    if not zone.handwritten and zone.charset is Charset.TEXT:
+        text, characters = _letters_in_words(text, characters)
+    return replace(read, text=text, zone=box, characters=characters)
+
+
+def _read_print(line: GrayImage, zone: Zone, alphabet: str | None, readers: ZoneReaders) -> Reading:
+    if alphabet and zone.charset is Charset.ALNUM and not zone.handwritten:
         alphabet += _PRINTED_SIGNS
-    reader = readers.written or readers.printed if zone.handwritten else readers.printed
-    read = reader.read_line(line, alphabet)
-    if zone.handwritten:
-        read = _read_wider(line, alphabet, read, reader)
+    read = readers.printed.read_line(line, alphabet)
     if zone.charset is Charset.EMAIL:
         read = _with_underscores(read, line)
     elif alphabet is None or " " in alphabet:
         read = _with_spaces(read, line)
-    if not zone.handwritten and readers.second is not None and (read.confidence or 0.0) < _SECOND_OPINION:
+    if readers.second is not None and (read.confidence or 0.0) < _SECOND_OPINION:
         read = _agreed(read, readers.second.read_line(line, alphabet))
-    text, characters = read.text, tuple(Character(c.alternatives) for c in read.characters)
-    if not zone.handwritten and zone.charset is Charset.TEXT:
-        text, characters = _letters_in_words(text, characters)
-    return Reading(text, read.confidence, box, read.reader, characters, read.flags)
+    return read
 
 
 _PRINTED_SIGNS = "/.:+?(),"
@@ -338,26 +367,6 @@ def _agreed(first: Reading, second: Reading) -> Reading:
         both = 1 - (1 - confidence) * 0.2
         return replace(first, confidence=both, reader=f"{first.reader} + {second.reader}")
     return replace(first, confidence=0.6 * confidence, flags=(*first.flags, "readers_disagree"))
-
-
-_WIDER = 1.5
-"""Narrow handwriting has more characters than the line reader has places for; stretched it has room."""
-
-
-def _read_wider(line: GrayImage, alphabet: str | None, read: Reading, reader: LineReader) -> Reading:
-    """The reading of the line or of the same line stretched, whichever is surer; both alike make it surer still."""
-    wide = cv2.resize(line, None, fx=_WIDER, fy=1.0, interpolation=cv2.INTER_CUBIC)
-    again = reader.read_line(np.asarray(wide, np.uint8), alphabet)
-    first, second = read.confidence or 0.0, again.confidence or 0.0
-    if read.text == again.text:
-        return replace(read, confidence=1 - (1 - max(first, second)) * 0.7)
-    if first >= second:
-        return replace(read, confidence=0.8 * first)
-    back = tuple(
-        replace(c, box=Box(c.box.x / _WIDER, c.box.y, c.box.width / _WIDER, c.box.height)) if c.box else c
-        for c in again.characters
-    )
-    return replace(again, confidence=0.8 * second, characters=back)
 
 
 _SPACE = 0.32

@@ -38,6 +38,8 @@ class Reading:
     characters: tuple[Character, ...] = ()
     flags: tuple[str, ...] = ()
     """Observations a person should know: `overwritten`, `crossed_out`, `outside_cells`, `repaired`."""
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """Whole texts that may be written there, with their probabilities, best first; empty when a reader names none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import structlog
 
 from extraction.readers.glyphs import GlyphReader
+from extraction.readers.handwritten import HandwrittenLineReader
 from extraction.readers.printed import PrintedTextReader
 from extraction.readers.tesseract import TesseractReader
 from extraction.readers.transformer_line import TransformerLineReader
+from extraction.zones import WrittenLineReader
 from models.errors import Misconfigured
 from models.templates import FormTemplate
 from pipeline.templates import load_templates
@@ -38,8 +40,8 @@ class Engines:
     printed: PrintedTextReader
     glyphs: GlyphReader
     templates: tuple[FormTemplate, ...]
-    lines: TransformerLineReader | None = None
-    """Reads running handwriting when the installation brings a checkpoint."""
+    lines: WrittenLineReader = field(default_factory=HandwrittenLineReader)
+    """Reads running handwriting: the reader that ships, or a checkpoint that the installation brings."""
     second: TesseractReader | None = None
     """An independent reader of print, asked where the first is unsure; `None` where Tesseract is not installed."""
 
@@ -62,7 +64,7 @@ def load_engines(settings: EngineSettings) -> Engines:
     Raises: Misconfigured, naming the weight file or form at fault and the remedy.
     """
     checkpoint = settings.line_reader_checkpoint
-    lines = TransformerLineReader(checkpoint) if checkpoint is not None else None
+    lines = TransformerLineReader(checkpoint) if checkpoint is not None else HandwrittenLineReader()
     return Engines(PrintedTextReader(), GlyphReader(), templates(settings.template_folders), lines, _second_reader())
 
 

@@ -88,7 +88,7 @@ class PrintedTextReader:
         """
         height, width = image.shape
         zone = Box(0, 0, width, height)
-        part = _one_line(image)
+        part = inked_line(image)
         if part is None:
             return Reading("", _EMPTY, zone, _reader(size))
         place = LinePlace((part.center_x, part.center_y), part.width, part.height, 0.0)
@@ -249,7 +249,7 @@ def _product(glyphs: Iterable[Glyph]) -> float:
     return float(np.prod([glyph.probability for glyph in glyphs] or [0.0]))
 
 
-def _one_line(image: GrayImage) -> Box | None:
+def inked_line(image: GrayImage) -> Box | None:
     """The inked part of a zone with the margin the recognisers are used to; `None` without ink."""
     height, width = image.shape
     if min(height, width) < 4:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,8 +18,6 @@ from models.geometry import Box
 from models.image import GrayImage
 from models.reading import Reading
 from models.text import Character
-
-Size = Literal["tiny", "small"]
 
 MAX_TOKENS = 96
 """A line of a form is shorter; what has not ended by then is not a reading."""
@@ -59,13 +57,20 @@ class TransformerLineReader:
         self._texts = _texts(self._tokenizer, _vocabulary(self._model))
         self._masks: dict[str, tuple[Any, Any]] = {}
 
-    def read_line(self, image: GrayImage, alphabet: str | None = None, size: Size = "small") -> Reading:
+    def read_line(
+        self,
+        image: GrayImage,
+        alphabet: str | None = None,
+        *,
+        likely: Callable[[str, str], float] | None = None,
+        propose: Callable[[Sequence[str]], Iterable[str]] | None = None,
+    ) -> Reading:
         """Read one line that a zone was cut around.
 
         Args:
             image: shape (height, width), uint8, 0 ink, 255 paper; one line, blank around it does not matter.
             alphabet: the only characters that can stand there (a space only when listed); `None` = any.
-            size: there for the contract of line readers; a checkpoint has one size.
+            likely, propose: there for the contract of readers of handwriting; a decoder has a language of its own.
         Returns: `zone` is the image itself. No text with confidence 0.99 when there is no ink, with confidence 0 when
             the network came to no end. Characters have no place: a decoder says what is written, not where.
         """

@@ -59,6 +59,12 @@ REGISTRY: dict[str, Weights] = {
         licence="Apache-2.0",
         origin=_PPOCR,
     ),
+    "handwritten-lines": Weights(
+        file="handwritten-lines.onnx",
+        sha256="ffa3ea9354f5b224c63b1ed1d3e87ad376bb87f217a5960f8b5b58e035b60744",
+        licence="Apache-2.0",
+        origin="PaddlePaddle (PP-OCRv6 small), trained further by `depli train line`",
+    ),
     "page-orientation": Weights(
         file="page-orientation.onnx",
         sha256="c2897b2298a37ef1bc223840bc1d9304324b8bfd88ea5dc7f902689b03f20fe8",

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipeline.benchmark.handwriting import measure_handwriting
 from pipeline.benchmark.invoices import measure_invoices
+from pipeline.benchmark.lines import measure_lines
 from pipeline.benchmark.mailbag import measure_mailbag
 from pipeline.benchmark.memory import measure_memory
 from pipeline.benchmark.report import Report
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[Path, Report], None]] = {
     "stacks": measure_stacks,
     "invoices": measure_invoices,
     "handwriting": measure_handwriting,
+    "lines": measure_lines,
     "speed": measure_speed,
     "memory": measure_memory,
 }

@@ -20,6 +20,12 @@ def _icr(data: Path, output: Path, seed: int) -> None:
     train_icr(data, output, seed)
 
 
+def _line(data: Path, output: Path, seed: int) -> None:
+    from pipeline.training.lines import train_line
+
+    train_line(data, output, seed)
+
+
 def _ppocr(data: Path, output: Path, seed: int) -> None:
     from pipeline.training.ppocr import build
 
@@ -46,7 +52,13 @@ def draw_mail(data: Path, output: Path, seed: int, count: int) -> Iterable[str]:
 
 
 # The programs' imports stand in functions: torch is only there with the extra.
-PROGRAMS: dict[str, Program] = {"classifier": _classifier, "icr": _icr, "ppocr": _ppocr, "thresholds": _thresholds}
+PROGRAMS: dict[str, Program] = {
+    "classifier": _classifier,
+    "icr": _icr,
+    "line": _line,
+    "ppocr": _ppocr,
+    "thresholds": _thresholds,
+}
 """What `depli train` may be asked for."""
 MAILBAG = "mailbag"
 """Simulated mail to train and to measure with: no weights come of it."""

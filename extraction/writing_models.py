@@ -1,0 +1,253 @@
+"""What people write on a line, letter by letter: how much likelier a character is after what stands before it.
+
+A list of words says which letters can follow the letters of a word begun; triples of letters say the rest. Both are
+soft: a word that no list holds is unlikely, not impossible.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import resources
+
+import numpy as np
+
+from extraction.email_addresses import PROVIDERS
+from extraction.words import lists
+from models.values.places import communes
+
+Likely = Callable[[str, str], float]
+"""(text so far, character) -> how much likelier than usual such a character is there; 1.0 says nothing."""
+
+_TRUST = 0.45
+"""Power of what is usual, against what the picture says."""
+_UNKNOWN = 0.05
+"""Share of words that no list holds."""
+_EVEN = 1 / 25
+"""How likely a character is that nothing is known of; one that is as likely is neither favoured nor held back."""
+_IN_TEXT = 0.6
+"""Share of French words that is given by how often they come, the rest by the dictionary alone."""
+_REMEMBERED = 200_000
+
+_BEGUN = re.compile(r"[^\W\d_]*$")
+
+
+class Words:
+    """Weighted words, asked for what may follow a beginning."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        ordered = sorted((word.encode("utf-8"), weight) for word, weight in weights.items() if word)
+        self._words = np.array([word for word, _ in ordered])
+        total = sum(weight for _, weight in ordered)
+        self._sums = np.concatenate(([0.0], np.cumsum([weight / total for _, weight in ordered])))
+
+    def begun(self, start: str) -> float:
+        """Share of the words that begin so."""
+        key = start.encode("utf-8")
+        # No UTF-8 text holds this byte: it stands behind everything that begins with `start`.
+        return self._between(key, key + b"\xff")
+
+    def ended(self, word: str) -> float:
+        """Share of exactly this word."""
+        key = word.encode("utf-8")
+        return self._between(key, key + b"\x01")
+
+    def _between(self, low: bytes, high: bytes) -> float:
+        first, last = np.searchsorted(self._words, [low, high])
+        return float(self._sums[last] - self._sums[first])
+
+
+class WritingModel:
+    """How likely characters are on a line of one kind."""
+
+    def __init__(self, words: Words, triples: Mapping[str, int], *, accents: bool) -> None:
+        """Args:
+        words: in small letters. triples: counts of three characters in running text.
+        accents: whether the words have theirs; otherwise é counts as e.
+        """
+        self._words, self._accents = words, accents
+        self._triples = triples
+        self._pairs: dict[str, int] = {}
+        self._singles: dict[str, int] = {}
+        for triple, count in triples.items():
+            self._pairs[triple[1:]] = self._pairs.get(triple[1:], 0) + count
+            self._singles[triple[2]] = self._singles.get(triple[2], 0) + count
+        self._before_triple: dict[str, int] = {}
+        for triple, count in triples.items():
+            self._before_triple[triple[:2]] = self._before_triple.get(triple[:2], 0) + count
+        self._total = sum(self._singles.values())
+        self._known: dict[tuple[str, str, str], float] = {}
+
+    def __call__(self, before: str, character: str) -> float:
+        """How much likelier than usual a character is after a text; 1.0 is neither."""
+        text, following = self._plain(before[-24:]), self._plain(character)
+        found = _BEGUN.search(text)
+        begun = found.group() if found else ""
+        key = (begun, text[-2:], following)
+        if key not in self._known:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+            self._known[key] = (self._probability(*key) / _EVEN) ** _TRUST
+        return self._known[key]
+
+    def _probability(self, begun: str, last_two: str, character: str) -> float:
+        usual = self._by_letters(last_two, character)
+        whole = self._words.begun(begun) if begun else 1.0
+        if whole <= 0:
+            return _UNKNOWN * usual
+        if character.isalpha():
+            listed = self._words.begun(begun + character) / whole
+        else:
+            ends = self._words.ended(begun) / whole if begun else 1.0
+            listed = ends * min(1.0, 3 * usual)
+        return _UNKNOWN * usual + (1 - _UNKNOWN) * listed
+
+    def _by_letters(self, last_two: str, character: str) -> float:
+        """Triples, backed by pairs, by single characters, by nothing."""
+        context = f"  {last_two}"[-2:]
+        p = (self._singles.get(character, 0) + 3 / 100) / (self._total + 3)
+        p = (self._pairs.get(context[1] + character, 0) + 3 * p) / (self._singles.get(context[1], 0) + 3)
+        return (self._triples.get(context + character, 0) + 3 * p) / (self._before_triple.get(context, 0) + 3)
+
+    def _plain(self, text: str) -> str:
+        low = text.lower()
+        if self._accents or low.isascii():
+            return low
+        return "".join(c for c in unicodedata.normalize("NFD", low) if not unicodedata.combining(c))
+
+
+class AddressModel:
+    """How likely characters are in an e-mail address: names, then a provider."""
+
+    _SIGNS: Mapping[str, float] = {"@": 0.5, ".": 0.16, "_": 0.1, "-": 0.08, "+": 0.002}
+    """What follows the end of a name; digits share the rest."""
+
+    def __init__(self, names: Words, providers: Words) -> None:
+        self._names, self._providers = names, providers
+        self._known: dict[tuple[str, bool, str], float] = {}
+
+    def __call__(self, before: str, character: str) -> float:
+        """How much likelier than usual a character is after the beginning of an address; 1.0 is neither."""
+        local, at, domain = before.partition("@")
+        found = _BEGUN.search(local)
+        key = (domain if at else found.group() if found else "", bool(at), character)
+        if key not in self._known:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+            chance = self._in_domain(domain, character) if at else self._in_local(key[0], character)
+            self._known[key] = (chance / _EVEN) ** _TRUST
+        return self._known[key]
+
+    def _in_domain(self, domain: str, character: str) -> float:
+        if character == "@":
+            return 1e-4
+        whole = self._providers.begun(domain) if domain else 1.0
+        listed = self._providers.begun(domain + character) / whole if whole > 0 else 0.0
+        return 0.1 * _EVEN + 0.9 * listed
+
+    def _in_local(self, begun: str, character: str) -> float:
+        whole = self._names.begun(begun) if begun else 1.0
+        if character.isalpha():
+            listed = self._names.begun(begun + character) / whole if whole > 0 else 0.0
+            return 0.2 * _EVEN + 0.8 * listed
+        share = self._SIGNS.get(character, 0.016)
+        ends = self._names.ended(begun) / whole if begun and whole > 0 else 0.3
+        return 0.3 * share + 0.7 * share * ends
+
+
+def writing_model(value_type: str) -> Likely | None:
+    """The model of what is written for a type of value; `None` where anything may stand."""
+    maker = _MODELS.get(value_type)
+    return maker() if maker else None
+
+
+@cache
+def _french() -> WritingModel:
+    triples, words = _shipped()
+    total = sum(words.values())
+    share = (1 - _IN_TEXT) / len(words)
+    weights = {word: share + _IN_TEXT * count / total for word, count in words.items()}
+    return WritingModel(Words(weights), triples, accents=True)
+
+
+def _shipped() -> tuple[dict[str, int], dict[str, int]]:
+    packed = resources.files("extraction").joinpath("french.txt.gz").read_bytes()
+    head, _, tail = gzip.decompress(packed).decode("utf-8").partition("\n\n")
+    triples = {row[:3]: int(row[3:]) for row in head.split("\n")}
+    words = {}
+    for row in tail.split("\n"):
+        word, _, count = row.partition(" ")
+        words[word] = int(count or 0)
+    return triples, words
+
+
+@cache
+def _triples() -> dict[str, int]:
+    return _shipped()[0]
+
+
+@cache
+def _names() -> WritingModel:
+    return WritingModel(Words(_people()), _triples(), accents=False)
+
+
+@cache
+def _places() -> WritingModel:
+    weights: dict[str, float] = {}
+    for names in communes().values():
+        for name in names:
+            for word in _letters(name):
+                weights[word] = weights.get(word, 0.0) + 1.0
+    weights.update(st=1500.0, ste=300.0, cedex=300.0)
+    return WritingModel(Words(weights), _triples(), accents=False)
+
+
+@cache
+def _streets() -> WritingModel:
+    weights = {word: 0.35 * weight for word, weight in _people().items()}
+    for kind, share in (("type", 0.35), ("link", 0.25), ("street", 0.4)):
+        for word, weight in _ranked(lists()[kind], 12.0).items():
+            weights[word] = weights.get(word, 0.0) + share * weight
+    return WritingModel(Words(weights), _triples(), accents=False)
+
+
+@cache
+def _addresses() -> AddressModel:
+    providers = {name: 1 / (rank + 3) for rank, name in enumerate(PROVIDERS)}
+    return AddressModel(Words(_people()), Words(providers))
+
+
+def _people() -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for kind, share in (("surname", 0.5), ("first", 0.45), ("particle", 0.04), ("firm", 0.01)):
+        for word, weight in _ranked(lists()[kind], 60.0).items():
+            weights[word] = weights.get(word, 0.0) + share * weight
+    weights.update(m=0.01, mr=0.01, mme=0.015, mlle=0.003, et=0.01)
+    return weights
+
+
+def _ranked(names: list[str], flat: float) -> dict[str, float]:
+    """Weights after Zipf, adding up to about 1: the n-th name 1 / (n + flat)."""
+    weights: dict[str, float] = {}
+    for rank, name in enumerate(names):
+        for word in _letters(name):
+            weights[word] = weights.get(word, 0.0) + 1 / (rank + flat)
+    total = sum(weights.values())
+    return {word: weight / total for word, weight in weights.items()}
+
+
+def _letters(name: str) -> list[str]:
+    bare = unicodedata.normalize("NFD", name.replace("œ", "oe").replace("Œ", "OE").lower())
+    return re.findall(r"[a-z]+", "".join(c for c in bare if not unicodedata.combining(c)))
+
+
+_MODELS: Mapping[str, Callable[[], Likely]] = {
+    "text": _french,
+    "name": _names,
+    "city": _places,
+    "street": _streets,
+    "email": _addresses,
+}

@@ -1,0 +1,47 @@
+"""What people write is favoured; what they do not is held back, never forbidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from extraction.readers.line_search import log_likelihood
+from extraction.writing_models import Words, writing_model
+
+
+def test_shares_of_beginnings_add_up() -> None:
+    words = Words({"été": 2.0, "étable": 1.0, "mer": 1.0, "merle": 4.0})
+
+    assert words.begun("é") == pytest.approx(3 / 8)
+    assert words.begun("mer") == pytest.approx(5 / 8)
+    assert words.ended("mer") == pytest.approx(1 / 8)
+    assert words.begun("x") == words.ended("me") == 0
+
+
+@pytest.mark.parametrize(
+    ("value_type", "usual", "strange"),
+    [
+        ("text", "dans la commune française", "clans la commnne francaire"),
+        ("text", "l'été dernier", "l'eté deruier"),
+        ("name", "Marie Lefèvre", "Manie Lefeune"),
+        ("city", "Pontarlier", "Poutarlien"),
+        ("street", "12 rue de la gare", "12 rve de ba gave"),
+        ("email", "marie.petit@orange.fr", "manie.pelil@orauge.lr"),
+    ],
+)
+def test_what_people_write_is_favoured(value_type: str, usual: str, strange: str) -> None:
+    likely = writing_model(value_type)
+
+    assert likely is not None
+    assert log_likelihood(likely, usual) > log_likelihood(likely, strange) + 3
+
+
+@pytest.mark.parametrize("value_type", ["text", "name", "city", "street", "email"])
+def test_nothing_is_forbidden(value_type: str) -> None:
+    likely = writing_model(value_type)
+
+    assert likely is not None
+    assert all(likely(before, character) > 0 for before in ("", "zxq", "a@b") for character in "éZ7 .@-ß")
+
+
+def test_codes_have_no_model() -> None:
+    assert writing_model("reference") is None
