@@ -67,7 +67,7 @@ def likeliest(
     scale = 0.0
     for row in probabilities:
         blank = float(row[0])
-        followed = [(classes[k], float(row[k])) for k in np.flatnonzero(row > _LEAST) if k]
+        followed = [(classes[int(k)], float(row[k])) for k in np.flatnonzero(row > _LEAST) if k]
         grown: dict[str, tuple[float, float]] = {}
         if not followed and len(alive) > 0:
             alive = {text: ((a + b) * blank, 0.0) for text, (a, b) in alive.items()}

@@ -55,18 +55,24 @@ def measure_lines(data: Path, report: Report) -> None:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for material in _sets(folder):
-        readers: dict[str, Read] = {
-            "print (PP-OCRv6 tiny)": lambda image, own=material: printed.read_line(image, own.alphabet, "tiny"),
-            "print (PP-OCRv6 small)": lambda image, own=material: printed.read_line(image, own.alphabet),
-            "handwriting, picture alone": lambda image, own=material: written.read_line(image, own.alphabet),
-            "handwriting": lambda image, own=material: _in_field(written, image, own),
-        }
-        rows.extend(_row(material, name, read) for name, read in readers.items())
+        for name, read in _readers(material, written, printed).items():
+            rows.append(_row(material, name, read))
     note = (
         "Writers never trained on: one of five volunteers of lines_fr, one of five of UNIPEN. names_fr and "
         "strings_orand were never trained on; their labels drop accents, and one in ten of names_fr is wrong or cut."
     )
     report.section("Handwritten lines", [note, "", *rows])
+
+
+def _readers(material: _Set, written: HandwrittenLineReader, printed: PrintedTextReader) -> dict[str, Read]:
+    alphabet, value_type = material.alphabet, material.value_type
+    likely, propose = writing_model(value_type), proposals(value_type)
+    return {
+        "print (PP-OCRv6 tiny)": lambda image: printed.read_line(image, alphabet, "tiny"),
+        "print (PP-OCRv6 small)": lambda image: printed.read_line(image, alphabet),
+        "handwriting, picture alone": lambda image: written.read_line(image, alphabet),
+        "handwriting": lambda image: written.read_line(image, alphabet, likely=likely, propose=propose),
+    }
 
 
 def _sets(folder: Path) -> list[_Set]:
@@ -80,9 +86,9 @@ def _sets(folder: Path) -> list[_Set]:
     return [
         _Set("lines_fr, writers held out", real),
         _Set("e-mail addresses composed", _composed(hands, texts.email, 7), _EMAIL, "email"),
-        _Set("lines of all kinds composed", _composed(hands, texts.draw, 8)),
+        _Set("lines of all kinds composed", _composed(hands, texts.draw, 8), value_type="unknown"),
         _Set("names_fr", [(n.image, n.text) for n in _thinned(names)], _CAPITALS, "name", plain=True),
-        _Set("strings_orand", [(a.image, a.text) for a in _thinned(amounts)], _DIGITS),
+        _Set("strings_orand", [(a.image, a.text) for a in _thinned(amounts)], _DIGITS, "digits"),
     ]
 
 
@@ -102,11 +108,6 @@ def _composed(hands: Hands, make: Callable[[np.random.Generator], str], seed: in
         if image is not None:
             lines.append((worn(image, rng), _usual(text)))
     return lines
-
-
-def _in_field(reader: HandwrittenLineReader, image: GrayImage, material: _Set) -> Reading:
-    likely, propose = writing_model(material.value_type), proposals(material.value_type)
-    return reader.read_line(image, material.alphabet, likely=likely, propose=propose)
 
 
 def _row(material: _Set, name: str, read: Read) -> str:

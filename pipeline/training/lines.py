@@ -350,7 +350,7 @@ def views_of(
 ) -> list[tuple[Sequence[View], Likely | None, str]]:
     """What the new network and the reader of print say of lines (picture, text, type of value)."""
     networks = ((_session(file), 1.0), (registry.session(BASE), STRETCH))
-    found = []
+    found: list[tuple[Sequence[View], Likely | None, str]] = []
     for image, text, value_type in lines:
         line = prepared(image)
         if line is not None:

@@ -142,7 +142,7 @@ class Hands:
                 return None
             width = max(float(stroke[:, 0].max()) for stroke in parts[0])
             return [*parts[0], *(stroke + np.array([width, 0], np.float32) for stroke in parts[1])]
-        base, *marks = unicodedata.normalize("NFD", _SAME.get(character, character))
+        base, *marks = list(unicodedata.normalize("NFD", _SAME.get(character, character)))
         strokes = self._strokes(base, own, rng)
         if strokes is None:
             return None
@@ -320,15 +320,16 @@ def worn(image: GrayImage, rng: np.random.Generator, *, bend: bool = True) -> Gr
         picture = _bent(picture, paper, rng)
     kind = rng.random()
     if kind < 0.2:
-        picture = cv2.erode(picture, np.ones((2, 2) if rng.random() < 0.5 else (3, 3), np.uint8))
+        pen = np.ones((2, 2) if rng.random() < 0.5 else (3, 3), np.uint8)
+        picture = np.asarray(cv2.erode(picture, pen), np.float32)
     elif kind < 0.35:
         picture = 0.5 * picture + 0.5 * cv2.dilate(picture, np.ones((2, 2), np.uint8))
     if rng.random() < 0.25:
         picture = _ruled(picture, paper, rng)
     scale = rng.uniform(0.6, 1.1)
     size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
-    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.1))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    picture = np.asarray(cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 1.1)), np.float32)
     depth = rng.uniform(0.55, 1.0)
     ground = rng.uniform(215, 255)
     picture = ground - (paper - picture) * depth

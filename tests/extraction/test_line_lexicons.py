@@ -43,7 +43,8 @@ def values(value_type: str, name: str, *alternatives: tuple[str, float]) -> list
 def test_texts_that_mean_one_value_add_up() -> None:
     found = values("city", "place", ("Pontarlier", 0.5), ("Pontarlier.", 0.3), ("Pontarlien", 0.1))
 
-    assert found[0] == ("Pontarlier", pytest.approx(0.8))
+    assert found[0][0] == "Pontarlier"
+    assert found[0][1] == pytest.approx(0.8)
 
 
 def test_a_text_without_a_value_is_hardly_what_was_meant() -> None:
