@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
+from string import ascii_lowercase
 
 import numpy as np
 
@@ -125,9 +126,21 @@ class AddressModel:
     _SIGNS: Mapping[str, float] = {"@": 0.5, ".": 0.16, "_": 0.1, "-": 0.08, "+": 0.002}
     """What follows the end of a name; digits share the rest."""
 
-    def __init__(self, names: Words, providers: Words) -> None:
-        self._names, self._providers = names, providers
+    _JOINED = 0.35
+    """Share of names that another follows without a sign between them."""
+
+    def __init__(self, names: Mapping[str, float], providers: Mapping[str, float]) -> None:
+        """Args:
+        names, providers: how often each comes; need not add up to anything.
+        """
+        total = sum(names.values())
+        initials = {letter: 0.05 * total / len(ascii_lowercase) for letter in ascii_lowercase}
+        every = {**initials, **names}
+        self._names, self._providers = Words(every), Words(providers)
+        whole = sum(every.values())
+        self._shares = {name: weight / whole for name, weight in every.items()}
         self._known: dict[tuple[str, bool, str], float] = {}
+        self._masses: dict[str, tuple[float, float]] = {}
 
     def __call__(self, before: str, character: str) -> float:
         """How much likelier than usual a character is after the beginning of an address; 1.0 is neither."""
@@ -148,14 +161,30 @@ class AddressModel:
         listed = self._providers.begun(domain + character) / whole if whole > 0 else 0.0
         return 0.1 * _EVEN + 0.9 * listed
 
-    def _in_local(self, begun: str, character: str) -> float:
-        whole = self._names.begun(begun) if begun else 1.0
+    def _in_local(self, run: str, character: str) -> float:
+        begun, ended = self._of_names(run)
         if character.isalpha():
-            listed = self._names.begun(begun + character) / whole if whole > 0 else 0.0
+            listed = self._of_names(run + character)[0] / begun if begun > 0 else 0.0
             return 0.2 * _EVEN + 0.8 * listed
         share = self._SIGNS.get(character, 0.016)
-        ends = self._names.ended(begun) / whole if begun and whole > 0 else 0.3
+        ends = min(1.0, ended / begun) if run and begun > 0 else 0.3
         return 0.3 * share + 0.7 * share * ends
+
+    def _of_names(self, run: str) -> tuple[float, float]:
+        """The share of letters that begin like `run`, names one after the other, and of those that may end there."""
+        if run not in self._masses:
+            if len(self._masses) > _REMEMBERED:
+                self._masses.clear()
+            # How likely a name begins at each place.
+            starts = [1.0]
+            for stop in range(1, len(run) + 1):
+                before = sum(starts[k] * self._shares.get(run[k:stop], 0.0) for k in range(stop))
+                starts.append(self._JOINED * before)
+            begun = sum(
+                start * (self._names.begun(run[k:]) if run[k:] else 1.0) for k, start in enumerate(starts) if start
+            )
+            self._masses[run] = begun, starts[-1] / self._JOINED
+        return self._masses[run]
 
 
 def writing_model(value_type: str) -> Likely | None:
@@ -217,7 +246,7 @@ def _streets() -> WritingModel:
 @cache
 def _addresses() -> AddressModel:
     providers = {name: 1 / (rank + 3) for rank, name in enumerate(PROVIDERS)}
-    return AddressModel(Words(_people()), Words(providers))
+    return AddressModel(_people(), providers)
 
 
 def _people() -> dict[str, float]:

@@ -61,7 +61,7 @@ REGISTRY: dict[str, Weights] = {
     ),
     "handwritten-lines": Weights(
         file="handwritten-lines.onnx",
-        sha256="ffa3ea9354f5b224c63b1ed1d3e87ad376bb87f217a5960f8b5b58e035b60744",
+        sha256="e703eafe5a9695be574acfa64a3bd268c1bc7370be27a84c7011b25f46ce6140",
         licence="Apache-2.0",
         origin="PaddlePaddle (PP-OCRv6 small), trained further by `depli train line`",
     ),

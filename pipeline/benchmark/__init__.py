@@ -12,6 +12,7 @@ from pipeline.benchmark.invoices import measure_invoices
 from pipeline.benchmark.lines import measure_lines
 from pipeline.benchmark.mailbag import measure_mailbag
 from pipeline.benchmark.memory import measure_memory
+from pipeline.benchmark.orand import measure_orand
 from pipeline.benchmark.report import Report
 from pipeline.benchmark.speed import measure_speed
 from pipeline.benchmark.stacks import measure_stacks
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[Path, Report], None]] = {
     "invoices": measure_invoices,
     "handwriting": measure_handwriting,
     "lines": measure_lines,
+    "orand": measure_orand,
     "speed": measure_speed,
     "memory": measure_memory,
 }

@@ -43,5 +43,12 @@ def test_nothing_is_forbidden(value_type: str) -> None:
     assert all(likely(before, character) > 0 for before in ("", "zxq", "a@b") for character in "éZ7 .@-ß")
 
 
+def test_names_may_follow_one_another_in_an_address() -> None:
+    likely = writing_model("email")
+
+    assert likely is not None
+    assert log_likelihood(likely, "claudelacroix@orange.fr") > log_likelihood(likely, "claudelacnoix@orange.fr") + 2
+
+
 def test_codes_have_no_model() -> None:
     assert writing_model("reference") is None
