@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -79,6 +79,7 @@ def clean(image: GrayImage, *, dpi: float) -> CleanedPage:
     quality = measure_quality(
         upright, dpi=dpi, skew_left_deg=find_skew(half, dpi=half_dpi, limit_deg=1.0, steps=LEFT_STEPS)
     )
+    quality = replace(quality, bitonal=is_bitonal(image))
     return CleanedPage(upright, dpi, turn, skew, False, quality, separator, barcodes)
 
 
@@ -183,6 +184,12 @@ def measure_quality(page: GrayImage, *, dpi: float, skew_left_deg: float = 0.0) 
     if abs(skew_left_deg) > 0.8:
         reasons.append("de travers")
     return Quality(dpi, sharpness, contrast, skew_left_deg, bool(reasons), ", ".join(reasons))
+
+
+def is_bitonal(scan: GrayImage) -> bool:
+    """Whether a page was scanned in black and white; asked before it is levelled, which makes grays."""
+    sample = scan[:: max(1, scan.shape[0] // 200)]
+    return bool(((sample > 15) & (sample < 240)).mean() < 0.012)
 
 
 def _percentile(histogram: NDArray[np.int64], percent: float) -> float:

@@ -1,110 +1,214 @@
-"""Which values pass unseen: thresholds fitted on evidence, and the decision they make."""
+"""Which values pass unseen: limits fitted on evidence so that a promise about their errors holds, and the decision.
+
+The statistics and what they rest on: docs/decisions/0018-the-promise.md.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-from models.definitions import field_definition
+import numpy as np
+from numpy.typing import NDArray
+
+from extraction.calibration import Seen
+from models.bounds import chance_of_at_most, lower_bound, upper_bound
+from models.definitions import DocumentType
+from models.promise import NEVER, RISK, Thresholds, is_eligible
 from models.reading import Decision, FieldValue
 
-NEVER = 1.01
-"""A threshold no confidence reaches: everything of that type goes to a person."""
-BLOCKING_FLAGS = frozenset(
-    {"crossed_out", "overwritten", "outside_cells", "several_ticked", "repaired", "unsure_type", "not_visible"}
-)
-"""What a person must look at whatever the confidence."""
+LEAST = 0.95
+"""No value less sure than that passes, whatever the others leave room for: a mail with more of the hard ones than the
+evidence had must not break the promise."""
+_LEVELS = 48
+_AT_STRICTEST = 0.25
+"""Share of the risk spent at the strictest level, in case the confidences foretell badly."""
+_CONTRADICTED = 0.05
+"""A field whose own errors would be so unlikely under the promise is pulled out."""
+_PRIOR = 200.0
+"""Values that the calibrated probability counts for beside what was seen of a document type."""
+Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """From which calibrated confidence a value of a type passes unseen."""
-
-    by_type: Mapping[str, float]
-    """Key: `FieldDefinition.value_type`."""
-    by_field: Mapping[str, float] = field(default_factory=dict)
-    """By name, before `by_type`: an invoice's date is found among many and a form's date stands in its boxes, so the
-    evidence of one is none of the other."""
-    default: float = NEVER
-    """Where there is no evidence."""
-    fitted_on: str = ""
-    """The evidence, in words."""
-
-    def of(self, name: str) -> float:
-        """The threshold of a field."""
-        if name in self.by_field:
-            return self.by_field[name]
-        return self.by_type.get(field_definition(name).value_type, self.default)
-
-
-def decide(value: FieldValue, thresholds: Thresholds) -> Decision:
-    """Whether a value passes unseen: its confidence reaches its type's threshold and nothing speaks against it."""
-    if value.confidence is None or value.failed_rules or BLOCKING_FLAGS.intersection(value.flags):
+def decide(value: FieldValue, thresholds: Thresholds, *, document_type: DocumentType) -> Decision:
+    """Whether a value passes unseen: its confidence reaches its limit and nothing speaks against it."""
+    if not is_eligible(value) or value.confidence is None:
         return Decision.TO_VERIFY
-    return Decision.ACCEPTED if value.confidence >= thresholds.of(value.name) else Decision.TO_VERIFY
+    limit = thresholds.of(document_type.value, value.name)
+    return Decision.ACCEPTED if value.confidence >= limit else Decision.TO_VERIFY
 
 
-@cache
-def shipped_thresholds() -> Thresholds:
-    """The thresholds that come with the product."""
-    data = json.loads(resources.files("extraction").joinpath("thresholds.json").read_text(encoding="utf-8"))
+def fit_thresholds(
+    seen: Sequence[Seen], confidence: Array, *, error: float, risk: float = RISK, least: float = LEAST, folds: int = 5
+) -> Thresholds:
+    """The limits that let most values pass with at most `error` wrong among them, at probability 1 - `risk`.
+
+    One limit for all on the calibrated confidence: accepting the surest first gives most values for the errors it
+    costs. Which document types get a stricter limit and which fields are pulled out is settled, for each document
+    tested, on the other documents; then the limit is tested on all by a fixed sequence.
+
+    Args:
+        seen: values with known truth, all of them, not only those that passed. confidence: calibrated on other
+            documents than their own, shape (values,).
+    """
+    clusters = np.unique([s.document for s in seen], return_inverse=True)[1] if seen else np.zeros(0, int)
+    able = np.array([s.eligible for s in seen], bool)
+    right = np.array([s.right for s in seen], float)
+    tested = np.where(able, confidence, 0.0)
+    tested[tested < least] = 0.0
+    for fold in range(folds):
+        own = clusters % folds == fold
+        strict = _stricter(seen, confidence, np.flatnonzero(~own & able), error=error, least=least)
+        for place in np.flatnonzero(own & (tested > 0)).tolist():
+            each = seen[place]
+            if confidence[place] < max(strict[0].get(each.document_type, 0.0), strict[1].get(each.field, 0.0)):
+                tested[place] = 0.0
+    limit, passed = loosest_level(tested, right, clusters, error=error, risk=risk)
+    by_type, by_field = _stricter(seen, confidence, np.flatnonzero(able), error=error, least=least)
+    wrong = int((1 - right[passed]).sum())
+    able_too = np.flatnonzero(tested > 0)
+    effect = design_effect(likeness(right[able_too], clusters[able_too]), clusters, passed) if len(passed) else 1.0
     return Thresholds(
-        by_type={str(k): float(v) for k, v in data["by_type"].items()},
-        by_field={str(k): float(v) for k, v in data.get("by_field", {}).items()},
-        default=float(data["default"]),
-        fitted_on=str(data["fitted_on"]),
+        limit=_up(limit),
+        by_type={name: _up(value) for name, value in sorted(by_type.items()) if value > limit},
+        by_field={name: _up(value) for name, value in sorted(by_field.items()) if value > limit},
+        error=error,
+        risk=risk,
+        seen=len(passed),
+        errors=wrong,
+        bound=round(upper_bound(wrong / effect, len(passed) / effect, risk=risk), 5),
+        coverage=round(len(passed) / max(1, len(seen)), 4),
     )
 
 
-def upper_bound(errors: int, seen: int, *, risk: float = 0.05) -> float:
-    """The error rate that is not exceeded with probability 1 - risk, given `errors` in `seen` independent values.
-
-    Source: Clopper and Pearson, Biometrika 1934 (one-sided).
-    """
-    if seen == 0 or errors >= seen:
-        return 1.0
-    low, high = errors / seen, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _tail(errors, seen, middle) > risk:
-            low = middle
-        else:
-            high = middle
-    return high
+def _up(limit: float) -> float:
+    return limit if limit >= 1 else min(0.9999, math.ceil(limit * 1e4) / 1e4)
 
 
-def _tail(errors: int, seen: int, rate: float) -> float:
-    """Probability of at most `errors` in `seen`."""
-    term = total = (1 - rate) ** seen
-    for k in range(errors):
-        term *= (seen - k) / (k + 1) * rate / (1 - rate)
-        total += term
-    return total
+def _stricter(
+    seen: Sequence[Seen], confidence: Array, places: NDArray[np.intp], *, error: float, least: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Limits of document types that would break the promise if they came alone, and of fields whose errors do."""
+    by_type: dict[str, float] = {}
+    by_field: dict[str, float] = {}
+    groups: dict[str, list[int]] = {}
+    for place in places:
+        if confidence[place] >= least:
+            groups.setdefault(seen[place].document_type, []).append(int(place))
+    for document_type, own in groups.items():
+        pulled = _contradicted(seen, own, error=error)
+        left = [place for place in own if seen[place].field not in pulled]
+        limit = by_type[document_type] = _type_limit(seen, confidence, left, error=error)
+        passing = [place for place in own if confidence[place] >= limit]
+        by_field.update(dict.fromkeys(_contradicted(seen, passing, error=error), NEVER))
+    return by_type, by_field
 
 
-def fit_threshold(evidence: Sequence[tuple[float, bool]], *, error: float, risk: float = 0.05) -> float:
-    """The lowest confidence from which on values may pass, so that their error rate stays under `error`.
+def _contradicted(seen: Sequence[Seen], places: Sequence[int], *, error: float) -> set[str]:
+    """The fields that are surely wrong more often than promised."""
+    counts: dict[str, list[int]] = {}
+    for place in places:
+        own = counts.setdefault(seen[place].field, [0, 0])
+        own[0] += not seen[place].right
+        own[1] += 1
+    return {name for name, (wrong, count) in counts.items() if lower_bound(wrong, count, risk=_CONTRADICTED) > error}
 
-    Thresholds are tried from the strictest down and the first that fails ends the search (fixed-sequence testing), so
-    the bound holds although many are tried.
+
+def _type_limit(seen: Sequence[Seen], confidence: Array, own: Sequence[int], *, error: float) -> float:
+    """The loosest limit at which a document type keeps the promise by itself, as far as can be told."""
+    ranked = sorted(own, key=lambda place: -confidence[place])
+    expected = wrong = 0.0
+    limit = NEVER
+    for count, place in enumerate(ranked, start=1):
+        wrong += not seen[place].right
+        expected += 1 - confidence[place]
+        tied = count < len(ranked) and confidence[ranked[count]] == confidence[place]
+        if not tied and (wrong + _PRIOR * expected / count) / (count + _PRIOR) <= error:
+            limit = float(confidence[place])
+    return limit
+
+
+def loosest_level(
+    confidence: Array, right: Array, clusters: NDArray[np.intp], *, error: float, risk: float
+) -> tuple[float, NDArray[np.intp]]:
+    """The loosest level at which more errors than promised can be ruled out, and the values that pass there.
+
+    Levels lie at fixed ranks of the confidence and are tested from the strictest down. Two of them hold a share of the
+    risk: the strictest, and the one at which the confidences themselves foretell the clearest test. A level that passes
+    hands its risk to the next, one that fails loses it, so the probability that any level passes wrongly is at most
+    `risk`. Nothing of this order depends on who is right.
 
     Args:
-        evidence: (confidence, was right) of values whose truth is known.
-    Returns: `NEVER` when the evidence is too thin.
-    Source: Angelopoulos et al., Learn then Test, 2021 (fixed sequence).
+        confidence: shape (values,), 0 for those that cannot pass. clusters: number of each value's document.
+    Returns: `NEVER` and nothing when the evidence is too thin.
+    Source: Angelopoulos et al., Learn then Test, 2021; fallback procedure, Wiens, Pharmaceutical Statistics 2003.
     """
-    ranked = sorted(evidence, key=lambda item: -item[0])
-    best, errors = NEVER, 0
-    for seen, (confidence, right) in enumerate(ranked, start=1):
-        errors += not right
-        tied = seen < len(ranked) and ranked[seen][0] == confidence
-        if tied:
+    order = np.argsort(-confidence, kind="stable")
+    order = order[confidence[order] > 0]
+    fewest = math.ceil(math.log(risk * _AT_STRICTEST) / math.log1p(-error))
+    nothing = np.zeros(0, np.intp)
+    if len(order) < fewest:
+        return NEVER, nothing
+    ranked = confidence[order]
+    # a level ends where the confidence does: values alike pass together
+    ends = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True)) + 1
+    wanted = np.linspace(fewest, len(order), _LEVELS)
+    levels = np.unique(ends[np.minimum(np.searchsorted(ends, wanted), len(ends) - 1)]).tolist()
+    expected = np.cumsum(1 - ranked)
+    clearest = min(levels, key=lambda level: (chance_of_at_most(float(expected[level - 1]), level, error), level))
+    wrong, alike = np.cumsum(1 - right[order]), likeness(right[order], clusters[order])
+    limit, count, carried = NEVER, 0, 0.0
+    for level in levels:
+        at_hand = carried + risk * ((level == clearest) * (1 - _AT_STRICTEST) + (level == levels[0]) * _AT_STRICTEST)
+        carried = 0.0
+        if at_hand <= 0:
             continue
-        if upper_bound(errors, seen, risk=risk) <= error:
-            best = confidence
-        elif best < NEVER or errors:
-            break
-    return best
+        effect = design_effect(alike, clusters, order[:level])
+        if chance_of_at_most(float(wrong[level - 1]) / effect, level / effect, error) <= at_hand:
+            limit, count, carried = float(ranked[level - 1]), level, at_hand
+    return limit, order[:count]
+
+
+def likeness(right: Array, clusters: NDArray[np.intp]) -> float:
+    """How alike values of one document are in being wrong, 0..1: the intra-class correlation of errors.
+
+    Estimated on all values that could pass at the loosest level: at the stricter ones errors are too few to tell.
+    Source: Korn and Graubard, 1998 (variance of a ratio); Kish, Survey Sampling, 1965.
+    """
+    wrong = 1 - right
+    rate = float(wrong.mean()) if len(wrong) else 0.0
+    sizes = np.bincount(clusters).astype(float)
+    documents = int((sizes > 0).sum())
+    mean = float(np.square(sizes).sum() / max(1.0, sizes.sum()))
+    if not 0 < rate < 1 or documents < 2 or mean < 1.01:
+        return 0.0
+    left = np.bincount(clusters, weights=wrong - rate)
+    variance = float(np.square(left).sum()) * documents / (documents - 1) / len(wrong) ** 2
+    ratio = variance / (rate * (1 - rate) / len(wrong))
+    return min(1.0, max(0.0, (ratio - 1) / (mean - 1)))
+
+
+def design_effect(alike: float, clusters: NDArray[np.intp], passed: NDArray[np.intp]) -> float:
+    """By how much coming together in documents makes the values that pass worth fewer: 1 and more.
+
+    Source: Kish, Survey Sampling, 1965.
+    """
+    own = np.bincount(clusters[passed]).astype(float)
+    return 1 + alike * max(0.0, float(np.square(own).sum() / max(1.0, own.sum())) - 1)
+
+
+@cache
+def shipped_thresholds(error: float = 0.005) -> Thresholds:
+    """The limits that come with the product, for the largest promise tabled that is not above `error`.
+
+    Everything goes to a person when the promise asked for is stricter than any that the evidence supports.
+    """
+    data = json.loads(resources.files("extraction").joinpath("thresholds.json").read_text(encoding="utf-8"))
+    kept = [entry for entry in data["targets"] if entry["error"] <= error + 1e-12]
+    if not kept:
+        return Thresholds(error=error, fitted_on="nothing")
+    best = max(kept, key=lambda entry: entry["error"])
+    return Thresholds(**best, fitted_on=data["fitted_on"])

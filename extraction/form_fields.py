@@ -9,7 +9,6 @@ from datetime import date
 
 from rapidfuzz.distance import Levenshtein
 
-from extraction.calibration import calibrated
 from extraction.decoding import FLOOR, Guess, cells_of
 from extraction.email_addresses import like_names
 from extraction.written_values import decode_comb, decode_line
@@ -47,7 +46,8 @@ def form_fields(pages: Mapping[int, PageReading], definition: FormDefinition, *,
     Args:
         pages: page of the document, 1-based -> its reading, with `form` set. today: the day the mail came in.
     Returns: every field of the form, in its order; a field whose page is missing has no value and confidence 0.
-        Decisions are all `to_verify`: deciding is `extraction.acceptance.decide`.
+        Confidences are the readers', to be calibrated (`extraction.calibration`); decisions are all `to_verify`:
+        deciding is `extraction.acceptance.decide`.
     """
     seen = _seen(pages, definition)
     fields: dict[str, FieldValue] = {}
@@ -57,7 +57,7 @@ def form_fields(pages: Mapping[int, PageReading], definition: FormDefinition, *,
         near = code.value if code and isinstance(code.value, str) else None
         fields[name] = _field(name, parts, definition, today=today, postal_code=near) if parts else _missing(name)
     fields = _together(fields)
-    return {name: _with_confidence(_as_seen(field)) for name, field in fields.items()}
+    return {name: _checked(_as_seen(field)) for name, field in fields.items()}
 
 
 def _seen(pages: Mapping[int, PageReading], definition: FormDefinition) -> dict[str, _Seen]:
@@ -302,11 +302,10 @@ def _as_seen(field: FieldValue) -> FieldValue:
     return replace(field, confidence=min(field.confidence or 0.0, 0.05)) if NOT_VISIBLE in field.flags else field
 
 
-def _with_confidence(field: FieldValue) -> FieldValue:
-    """Calibrated confidence, and the codes of the checks the value fails."""
+def _checked(field: FieldValue) -> FieldValue:
+    """The field with the codes of the checks its value fails."""
     value_type = field_definition(field.name).value_type
-    confidence = calibrated(field.confidence or 0.0, value_type)
     failed: tuple[str, ...] = ()
     if isinstance(field.value, str) and value_type not in ("choice", "choices", "flag"):
         failed = kind(value_type).check(field.value)
-    return replace(field, confidence=confidence, failed_rules=failed, candidates=field.candidates[:_KEPT])
+    return replace(field, failed_rules=failed, candidates=field.candidates[:_KEPT])

@@ -384,12 +384,14 @@ class Field:
     """Key of the cut-out image shown to the coder."""
     forced: bool = False
     """Keyed in spite of a failed check."""
+    drawn: bool = False
+    """It belongs to the random sample: a coder keys it blind, whatever the machine decided, and is not told why."""
     version: int = 0
 
     def __post_init__(self) -> None:
         if self.version == 0 and self.value is None and self.state is FieldState.TO_VERIFY:
             self.value = self.machine.value
-            if self.machine.decision is Decision.ACCEPTED:
+            if self.machine.decision is Decision.ACCEPTED and not self.drawn:
                 self.state = FieldState.ACCEPTED
 
     def key(self, value: Value, *, forced: bool = False) -> None:

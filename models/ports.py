@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from models.batch import Batch, Document, DocumentState, Field, Master, Page, StoredReading
+from models.definitions import DocumentType
 from models.jobs import Job, JobState, Step
 from models.journal import JournalEntry
+from models.promise import Evidence, PolicyVersion
 from models.releases import Release
 from models.verification import Keying, User
 
@@ -121,12 +123,54 @@ class Fields(Protocol):
         """Before a document is recognised again."""
         ...
 
+    def drawn_waiting(self) -> int:
+        """Fields of the sample that nobody has keyed yet."""
+        ...
+
+    def accepted_share(self, documents: int) -> Sequence[tuple[DocumentType, str, int, int]]:
+        """(document type, field, undrawn fields, accepted among them) of the latest documents."""
+        ...
+
 
 class Keyings(Protocol):
     def add(self, keying: Keying) -> None: ...
     def by_answer(self, answer_id: str) -> Keying | None: ...
     def of_document(self, document_id: str) -> Sequence[Keying]: ...
     def of_coder_since(self, coder_id: str, since: datetime) -> Sequence[Keying]: ...
+
+
+class EvidenceOfPeople(Protocol):
+    def replace(self, document_id: str, evidence: Iterable[Evidence]) -> None:
+        """What the answers on a document say; takes the place of what they said before."""
+        ...
+
+    def get(self, evidence_id: str) -> Evidence: ...
+    def contested(self, limit: int) -> Sequence[Evidence]:
+        """Values of the sample that had passed and that a coder keyed otherwise, not settled yet; oldest first."""
+        ...
+
+    def count_drawn(self) -> int: ...
+    def drawn(self, limit: int) -> Sequence[Evidence]:
+        """The latest of the random sample, oldest first."""
+        ...
+
+    def latest(self, limit: int) -> Sequence[Evidence]:
+        """The latest of all, oldest first."""
+        ...
+
+    def audited(self) -> Sequence[tuple[DocumentType, str, int, int]]:
+        """(document type, field, seen, wrong) of the sample's values that the machine had accepted."""
+        ...
+
+
+class Policies(Protocol):
+    def add(self, policy: PolicyVersion) -> bool:
+        """False when its number is taken: somebody else made a version at the same moment."""
+        ...
+
+    def current(self) -> PolicyVersion | None:
+        """The one in force; `None` while what comes with the product is."""
+        ...
 
 
 class Releases(Protocol):
@@ -227,6 +271,8 @@ class UnitOfWork(Protocol):
     documents: Documents
     fields: Fields
     keyings: Keyings
+    evidence: EvidenceOfPeople
+    policies: Policies
     releases: Releases
     journal: Journal
     jobs: Jobs

@@ -72,6 +72,10 @@ class FieldValue:
     flags: tuple[str, ...] = ()
     failed_rules: tuple[str, ...] = ()
     """Codes of rules this value does not satisfy, e.g. `iban.check_digits`, `totals.sum`."""
+    raw_confidence: float | None = None
+    """As the readers gave it, before calibration."""
+    evidence: dict[str, float] = field(default_factory=dict)
+    """What speaks for and against the value (`extraction.evidence`): enough to calibrate it anew. 0 is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,8 @@ class Quality:
     rescan: bool
     """The page should be scanned again."""
     reason: str = ""
+    bitonal: bool = False
+    """Scanned in black and white: thin strokes may be lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,12 @@ def read(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a document on stdout.")] = False,
     template: Templates = None,
     workers: Annotated[int, typer.Option(min=0, help="Reading processes; 0 = one a core.")] = 0,
+    residual_error: Annotated[
+        float,
+        typer.Option(
+            min=0.0001, max=0.1, envvar="DEPLI_RESIDUAL_ERROR", help="Share of accepted values that may be wrong."
+        ),
+    ] = 0.005,
 ) -> None:
     """Read files or folders, with no server and no database: one line a document.
 
@@ -63,7 +69,15 @@ def read(
     from pipeline.read_command import run_read
 
     raise typer.Exit(
-        run_read(paths, json_lines=as_json, template_folders=tuple(template or ()), workers=workers, out=out, err=err)
+        run_read(
+            paths,
+            json_lines=as_json,
+            template_folders=tuple(template or ()),
+            workers=workers,
+            residual_error=residual_error,
+            out=out,
+            err=err,
+        )
     )
 
 
@@ -219,16 +233,26 @@ def label_import(
 
 @app.command()
 def train(
-    what: Annotated[str, typer.Argument(help="Which weights; a wrong name lists them.")],
-    data: Annotated[Path, typer.Option(help="Folder of the training data.")],
-    output: Annotated[Path, typer.Option("--out", help="Folder for the weights.")] = Path("models/learned/weights"),
+    what: Annotated[str, typer.Argument(help="What to rebuild; a wrong name lists what there is.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder of the training data; `calibration` takes several mailbags.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the result; where it ships when left out.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same weights.")] = 2611,
     count: Annotated[int, typer.Option(min=1, help="mailbag: how many documents to draw.")] = 100,
+    cache: Annotated[
+        Path | None, typer.Option(help="calibration: folder that keeps page readings, to fit again without reading.")
+    ] = None,
 ) -> None:
-    """Rebuild learned weights from named data, or draw a simulated mailbag (weights need the extra: .[train])."""
+    """Rebuild learned weights from named data, draw a simulated mailbag, or fit calibration and limits.
+
+    Weights need the extra: .[train]. Example: `depli train calibration --data mailbag --data drawn --cache /tmp/pages`.
+    """
     from pipeline.training.command import run
 
-    raise typer.Exit(run(what, data=data, output=output, seed=seed, count=count, out=out, err=err))
+    raise typer.Exit(run(what, data=data, output=output, seed=seed, count=count, cache=cache, out=out, err=err))
 
 
 @app.command()

@@ -27,6 +27,7 @@ from pipeline.intake import Incoming, RecordIntake
 from pipeline.jobs import process_name, run_job
 from pipeline.local_files import LocalFiles
 from pipeline.pool import ReadingPool
+from pipeline.promise import Promise, PromiseKeeper, policy_of
 from pipeline.queue import Crew, JobQueue, start_embedded
 from pipeline.settings import Settings
 from pipeline.stages import (
@@ -78,6 +79,12 @@ class Installation:
         own = self.settings.home / "forms"
         return (*self.settings.template_folders, *((own,) if own.is_dir() else ()))
 
+    @property
+    def promise(self) -> Promise:
+        """What the settings promise."""
+        settings = self.settings
+        return Promise(error=settings.residual_error, risk=settings.residual_risk, audit_share=settings.audit_share)
+
     def workshop(self) -> Workshop:
         """The stages' tools; starts the reading processes.
 
@@ -100,6 +107,7 @@ class Installation:
                 definitions=self.definitions,
                 exporters=self.exporters(),
                 engines=engines_label(),
+                promise=self.promise,
             )
         return self._shop
 
@@ -136,7 +144,8 @@ class Installation:
         )
 
     def sweep(self) -> Callable[[], object]:
-        """One sweep; it also closes the batches that nobody else closes."""
+        """One sweep; it also closes the batches that nobody else closes, and keeps the promise about errors."""
+        keep_promise = PromiseKeeper(uow=self.uow, clock=self.clock, promise=self.promise)
         look = partial(
             sweep,
             uow=self.uow,
@@ -149,6 +158,7 @@ class Installation:
         def sweep_and_close() -> object:
             swept = look()
             close_batches(self.uow, self.clock)
+            keep_promise()
             return swept
 
         return sweep_and_close
@@ -215,12 +225,16 @@ class Installation:
                 secure_cookies=settings.secure_cookies,
                 max_upload_bytes=settings.max_upload_mb * 1024 * 1024,
                 undo_s=self.settings.undo_s,
+                residual_error=settings.residual_error,
+                residual_risk=settings.residual_risk,
+                audit_share=settings.audit_share,
             ),
             health=self.health,
             on_verified=self.on_verified,
             on_recognise=self.on_recognise,
             on_retry=self.on_retry,
             forms={definition.id: definition for definition in self.definitions},
+            limits=lambda version: policy_of(version, self.promise).thresholds,
         )
 
     def _upload(self, files: Sequence[UploadedFile], *, shown_name: str, user_id: str) -> str:

@@ -16,6 +16,7 @@ from pipeline.engines import EngineSettings, templates
 from pipeline.pool import ReadingPool
 from pipeline.progress import progress_bar
 from pipeline.reading import Rejected, as_json, read_sources, sources
+from pipeline.recognition import shipped_policy
 
 LABELS = {
     "supplier_invoice": "facture",
@@ -44,10 +45,15 @@ def run_read(
     json_lines: bool,
     template_folders: tuple[Path, ...],
     workers: int,
+    residual_error: float,
     out: Console,
     err: Console,
 ) -> int:
-    """Read and print; answers the exit code of the contract."""
+    """Read and print; answers the exit code of the contract.
+
+    Args:
+        residual_error: share of the accepted values that may be wrong.
+    """
     missing = [path for path in paths if not path.exists()]
     for path in missing:
         err.print(f"depli read: {path} does not exist. Check the name.", style="red")
@@ -72,6 +78,7 @@ def run_read(
                 sandbox=Sandbox(),
                 definitions=definitions,
                 today=datetime.now(UTC).date(),
+                policy=shipped_policy(residual_error),
                 on_page=lambda: bar.advance(task),
                 on_found=on_found,
             ):

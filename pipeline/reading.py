@@ -17,7 +17,7 @@ from models.errors import UnusableImage
 from models.reading import DocumentReading, FieldValue
 from pipeline.page_tasks import PackedReading, read_only, unpacked
 from pipeline.pool import ReadingPool
-from pipeline.recognition import understand
+from pipeline.recognition import Policy, understand
 
 PAGES_A_CHILD = 8
 
@@ -56,14 +56,41 @@ def read_sources(
     sandbox: Sandbox,
     definitions: Sequence[FormDefinition],
     today: date,
+    policy: Policy | None = None,
     on_page: Callable[[], None] = lambda: None,
     on_found: Callable[[int], None] = lambda pages: None,
 ) -> Iterator[Read | Rejected]:
     """Read every source; documents come in the order of the sources, as soon as a source is complete.
 
     Args:
+        policy: what passes unseen; what comes with the product when `None`.
         on_found: told the number of pages of each source as it is opened. on_page: told after each page.
     """
+    for found in read_pages(paths, pool=pool, sandbox=sandbox, on_page=on_page, on_found=on_found):
+        if isinstance(found, Rejected):
+            yield found
+        else:
+            yield from documents_of(found, definitions, today=today, policy=policy)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSource:
+    """A source with all its pages read, before documents are made of them."""
+
+    path: Path
+    info: SourceInfo
+    pages: tuple[PackedReading | UnusableImage, ...]
+
+
+def read_pages(
+    paths: Sequence[Path],
+    *,
+    pool: ReadingPool,
+    sandbox: Sandbox,
+    on_page: Callable[[], None] = lambda: None,
+    on_found: Callable[[int], None] = lambda pages: None,
+) -> Iterator[ReadSource | Rejected]:
+    """Read the pages of every source, in the order of the sources, each as soon as it is complete."""
     opened: deque[tuple[Path, SourceInfo | Rejected]] = deque()
 
     def calls(folder: Path) -> Iterator[tuple[RasterPage | UnusableImage]]:
@@ -86,8 +113,8 @@ def read_sources(
                 if isinstance(info, Rejected):
                     yield info
                     continue
-                own, pages = pages[: info.pages], pages[info.pages :]
-                yield from _documents(path, info, own, definitions, today)
+                own, pages = tuple(pages[: info.pages]), pages[info.pages :]
+                yield ReadSource(path, info, own)
     yield from (outcome for _, outcome in opened if isinstance(outcome, Rejected))
 
 
@@ -135,13 +162,11 @@ def _open(path: Path, sandbox: Sandbox) -> SourceInfo | Rejected:
         return Rejected(str(path), "no_page", f"{path}: {error.strerror}. Check the name and the rights.")
 
 
-def _documents(
-    path: Path,
-    info: SourceInfo,
-    pages: Sequence[PackedReading | UnusableImage],
-    definitions: Sequence[FormDefinition],
-    today: date,
+def documents_of(
+    source: ReadSource, definitions: Sequence[FormDefinition], *, today: date, policy: Policy | None = None
 ) -> Iterator[Read | Rejected]:
+    """The documents of a source whose pages are read, and its pages that could not be."""
+    path, info, pages = source.path, source.info, source.pages
     numbers = [number for number, page in enumerate(pages, start=1) if isinstance(page, PackedReading)]
     for number, page in enumerate(pages, start=1):
         if isinstance(page, UnusableImage):
@@ -159,6 +184,7 @@ def _documents(
             e_invoice=info.attachments[0].content if info.attachments and len(own) == info.pages else None,
             repaired=info.repaired,
             incomplete=any(number + step in unread for number in own for step in (-1, 1)),
+            policy=policy,
         )
         yield Read(str(path), document)
 

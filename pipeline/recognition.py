@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -11,14 +11,17 @@ from capture.sandbox import RasterPage
 from classifiers.forms import match_form
 from classifiers.page_types import document_types, page_clues, page_types
 from extraction.acceptance import decide, shipped_thresholds
+from extraction.calibration import Calibration, calibrated, shipped_calibration
+from extraction.evidence import with_evidence
 from extraction.form_fields import form_fields
 from extraction.invoices import InvoiceReading, extract_invoice, read_structured
 from extraction.registration import refine
 from extraction.zones import ZoneReaders, read_zones
-from models.definitions import DocumentType, FormDefinition
+from models.definitions import DocumentType, FormDefinition, ZoneKind, field_definition
 from models.errors import CaptureError, Unreadable
 from models.image import GrayImage
-from models.reading import Decision, DocumentReading, PageReading, TypeMatch
+from models.promise import Thresholds
+from models.reading import Decision, DocumentReading, FieldValue, PageReading, TypeMatch
 from models.rules import Window, apply_rules, with_failures
 from models.text import PageText
 from pipeline.engines import Engines
@@ -42,6 +45,19 @@ class Hint:
 
     form: str | None = None
     no_form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How confidences are calibrated and from which on a value passes unseen."""
+
+    calibration: Calibration
+    thresholds: Thresholds
+
+
+def shipped_policy(error: float = 0.005) -> Policy:
+    """What comes with the product, for a residual error."""
+    return Policy(shipped_calibration(), shipped_thresholds(error))
 
 
 def read_page(raster: RasterPage, engines: Engines) -> ReadPage:
@@ -120,6 +136,7 @@ def understand(
     e_invoice: bytes | None = None,
     repaired: bool = False,
     incomplete: bool = False,
+    policy: Policy | None = None,
 ) -> DocumentReading:
     """A document from its pages: type, fields, decisions. Pure: pictures are not looked at again.
 
@@ -130,6 +147,7 @@ def understand(
         e_invoice: XML that the file carried, checked to be harmless.
         repaired: the file had to be mended to be opened.
         incomplete: a page beside it could not be read and may belong to it.
+        policy: of the installation; what comes with the product when `None`.
     """
     repaired = repaired or any(reading.repaired for reading in readings)
     form = said[1] if said else _form_of(readings)
@@ -140,7 +158,7 @@ def understand(
         document = _understand_text(readings, numbers, today=today, said=said[0] if said else None, e_invoice=e_invoice)
     if said:
         document = replace(document, document_type=said[0], type_confidence=1.0, reason="type donné par une personne")
-    document = _judged(document, today=today)
+    document = _judged(document, readings, policy or shipped_policy(), definition, today=today)
     if repaired or incomplete:
         return _to_a_person(document, flag="repaired" if repaired else "page_missing")
     return document if document.type_confidence >= SURE_OF_TYPE else _to_a_person(document, flag="unsure_type")
@@ -224,8 +242,17 @@ def _type_of(readings: Sequence[PageReading]) -> TypeMatch:
     return document_types([reading.text for reading in told if reading.text is not None])[0]
 
 
-def _judged(document: DocumentReading, *, today: date) -> DocumentReading:
-    """The rules across fields applied, then each field decided."""
+def _judged(
+    document: DocumentReading,
+    readings: Sequence[PageReading],
+    policy: Policy,
+    definition: FormDefinition | None,
+    *,
+    today: date,
+) -> DocumentReading:
+    """The rules across fields applied, the confidences calibrated, then each field decided."""
+    if definition is not None:
+        document = replace(document, fields=_suspicious_if_empty(document.fields, definition))
     results = apply_rules(
         {name: value.value for name, value in document.fields.items()},
         vat_breakdown=document.vat_breakdown,
@@ -233,10 +260,31 @@ def _judged(document: DocumentReading, *, today: date) -> DocumentReading:
         document_type=document.document_type,
         window=Window(received=today),
     )
-    thresholds = shipped_thresholds()
     fields = with_failures(document.fields, results)
-    decided = {name: replace(value, decision=decide(value, thresholds)) for name, value in fields.items()}
+    fields = with_evidence(fields, readings, results, type_confidence=document.type_confidence)
+    decided = {}
+    for name, value in fields.items():
+        meaning = field_definition(name, zones=definition.zones_named(name) if definition else ())
+        sure = calibrated(
+            value, policy.calibration, document_type=document.document_type, value_type=meaning.value_type
+        )
+        decision = decide(sure, policy.thresholds, document_type=document.document_type)
+        decided[name] = replace(sure, decision=decision)
     return replace(document, fields=decided)
+
+
+_WRITTEN = (ZoneKind.COMB, ZoneKind.LINE, ZoneKind.CHECKBOX, ZoneKind.SIGNATURE)
+
+
+def _suspicious_if_empty(fields: Mapping[str, FieldValue], definition: FormDefinition) -> dict[str, FieldValue]:
+    """A form on which nothing is written was hardly sent for that: the scanner lost a faint pencil or a colour."""
+    by_hand = {zone.name for zone in definition.zones if zone.kind in _WRITTEN}
+    if any(fields[name].value not in (None, "", [], False) for name in by_hand if name in fields):
+        return dict(fields)
+    return {
+        name: replace(value, flags=(*value.flags, "nothing_written")) if name in by_hand else value
+        for name, value in fields.items()
+    }
 
 
 def _to_a_person(document: DocumentReading, *, flag: str) -> DocumentReading:

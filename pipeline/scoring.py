@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections import Counter
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from models.bounds import upper_bound
 
 AMOUNTS = {"total_without_tax", "total_tax", "total_with_tax", "amount_due"}
 DATES = {"issue_date", "due_date", "reading_date", "birth_date", "entry_date", "signature_date"}
@@ -55,24 +56,6 @@ def comparable(name: str, value: Any) -> Any:
     return re.sub(r"[^A-Z0-9]+", " ", plain).strip() or None
 
 
-def upper_bound(errors: int, seen: int, *, alpha: float = 0.05) -> float:
-    """Clopper-Pearson upper bound of an error rate: with `1 - alpha` confidence the true rate is below it."""
-    if seen == 0 or errors >= seen:
-        return 1.0
-    low, high = errors / seen, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        tail = sum(
-            math.exp(
-                math.lgamma(seen + 1) - math.lgamma(k + 1) - math.lgamma(seen - k + 1)
-                + k * math.log(middle) + (seen - k) * math.log1p(-middle)
-            )
-            for k in range(errors + 1)
-        )  # fmt: skip
-        low, high = (middle, high) if tail > alpha else (low, middle)
-    return high
-
-
 @dataclass(slots=True)
 class Tally:
     """Counts of one field or kind of field."""
@@ -81,9 +64,21 @@ class Tally:
     right: int = 0
     accepted: int = 0
     accepted_wrong: int = 0
+    claimed: list[tuple[float, bool]] = field(default_factory=list)
+    """Confidence of each value that has one, and whether it was right."""
 
-    def count(self, *, right: bool, accepted: bool) -> None:
+    def add(self, other: Tally) -> None:
+        """The counts of another tally."""
+        self.seen += other.seen
+        self.right += other.right
+        self.accepted += other.accepted
+        self.accepted_wrong += other.accepted_wrong
+        self.claimed += other.claimed
+
+    def count(self, *, right: bool, accepted: bool, confidence: float | None = None) -> None:
         """One value."""
+        if confidence is not None:
+            self.claimed.append((confidence, right))
         self.seen += 1
         self.right += right
         self.accepted += accepted
@@ -130,7 +125,8 @@ class Score:
             found = (reading.get("fields") or {}).get(name) or {}
             right = comparable(name, value) == comparable(name, found.get("value"))
             accepted = found.get("decision") == "accepted"
-            self.fields.setdefault((group, name), Tally()).count(right=right, accepted=accepted)
+            tally = self.fields.setdefault((group, name), Tally())
+            tally.count(right=right, accepted=accepted, confidence=found.get("confidence"))
             every_right &= right
             every_accepted &= accepted
             if not right:
@@ -150,10 +146,7 @@ class Score:
         """All fields as one."""
         total = Tally()
         for tally in self.fields.values():
-            total.seen += tally.seen
-            total.right += tally.right
-            total.accepted += tally.accepted
-            total.accepted_wrong += tally.accepted_wrong
+            total.add(tally)
         return total
 
     def lines_f1(self) -> float:

@@ -39,6 +39,13 @@ class Settings(BaseSettings):
     line_reader_checkpoint: Path | None = None
     """Folder of a local VisionEncoderDecoder (TrOCR-type) checkpoint for running handwriting; empty = the reader that
     ships. Needs the `train` extra in every reading process."""
+    residual_error: float = Field(default=0.005, gt=0, le=0.1)
+    """The promise: share of wrong values among the fields that pass without a person."""
+    residual_risk: float = Field(default=0.05, gt=0, le=0.2)
+    """Probability that limits fitted on this installation's own evidence let more errors through than promised."""
+    audit_share: float = Field(default=0.02, ge=0, le=1)
+    """Share of all fields drawn to be keyed blind, whatever the machine decided: the evidence behind the promise. 0
+    ends the sample, and with it what keeps the promise honest."""
     workers: int = Field(default_factory=lambda: max(1, len(os.sched_getaffinity(0))), ge=1, le=256)
     """Reading processes on this machine: one a core."""
     undo_s: float = Field(default=30.0, ge=0, le=3600)

@@ -34,6 +34,7 @@ from models.definitions import DocumentType, FormDefinition, field_definition
 from models.errors import REFUSALS, Misconfigured, Route, UnusableImage
 from models.jobs import Job, Step
 from models.ports import Clock, ImageStore, UnitOfWork
+from models.promise import is_drawn, speaks
 from models.reading import DocumentReading, PageReading
 from models.releases import Release, ReleaseState, release_key
 from pipeline.exporting import Exporters, released_document
@@ -41,6 +42,7 @@ from pipeline.jobs import Write
 from pipeline.local_files import LocalFiles
 from pipeline.page_tasks import cut_snippets, read_again, read_scan
 from pipeline.pool import ReadingPool
+from pipeline.promise import UNWATCHED, Promise, policy_of
 from pipeline.recognition import SURE_OF_TYPE, Hint, understand
 
 log = structlog.get_logger()
@@ -60,6 +62,8 @@ class Workshop:
     exporters: Exporters
     engines: str
     """Versions of product and weights, kept beside each reading."""
+    promise: Promise = UNWATCHED
+    """The residual error promised, and the share of fields drawn to keep it honest."""
 
 
 def nothing_to_do(_: UnitOfWork) -> Sequence[Job]:
@@ -298,6 +302,7 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
         own_masters = {page.master_id for page in pages}
         repaired = any(m.repaired for m in uow.masters.of_batch(document.batch_id) if m.id in own_masters)
         attachment = _e_invoice_of(pages, uow.masters.of_batch(document.batch_id))
+        policy = policy_of(uow.policies.current(), shop.promise)
     said = (document.document_type, document.form) if document.type_confidence == 1.0 else None
     readings = [stored[page.id].content for page in pages]
     pictures = [shop.images.load(page.image or "") for page in pages]
@@ -320,6 +325,7 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
         e_invoice=shop.images.load(attachment) if attachment else None,
         repaired=repaired,
         incomplete=incomplete,
+        policy=policy,
     )
     places = [(picture, reading.dpi) for picture, reading in zip(pictures, readings, strict=True)]
     snippets = {
@@ -375,6 +381,7 @@ def _write_recognised(
             machine=value,
             page_id=pages[value.page - 1].id if value.page and value.page <= len(pages) else None,
             snippet=snippets.get(name),
+            drawn=speaks(value) and is_drawn(document_id, name, share=shop.promise.audit_share),
         )
         uow.fields.add(field)
         fields.append(field)

@@ -12,6 +12,7 @@ from models.definitions import DocumentType
 from models.errors import WrongState
 from models.jobs import Job
 from models.ports import UnitOfWork
+from models.promise import evidence_of
 from models.reading import Value
 from models.releases import ReleaseState
 from models.verification import Keying, KeyingAction
@@ -107,6 +108,7 @@ def verify(
     """Close a document of which no field waits, and plan its releases."""
     kept = list(fields)
     document.record_verified(kept, now=now)
+    uow.evidence.replace(document.id, evidence_of(document, kept, now=now))
     uow.journal.append(
         "document_keyed",
         at=now,

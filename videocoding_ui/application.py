@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 from models.definitions import FormDefinition
 from models.errors import CaptureError, Route, StaleVersion, Unavailable, WrongState
 from models.ports import Clock, ImageStore, UnitOfWork
-from videocoding_ui import api, batches, coder, home, people, sign_in, supervision, tracing
+from videocoding_ui import api, batches, coder, home, people, promise, sign_in, supervision, tracing
 from videocoding_ui import images as pictures
-from videocoding_ui.desk import Desk, Follows, FollowsRelease, Health, Intake, Ring
+from videocoding_ui.desk import Desk, Follows, FollowsRelease, Health, Intake, Limits, Ring
 from videocoding_ui.gate import NotAllowed, NotFound, NotPossible, NotSignedIn, language_of, sign_in_path, signed_in
 from videocoding_ui.language import N_, Languages
 from videocoding_ui.protection import Protection
@@ -41,6 +41,7 @@ def create_app(
     on_recognise: Follows,
     on_retry: FollowsRelease,
     forms: Mapping[str, FormDefinition],
+    limits: Limits,
 ) -> FastAPI:
     """The web application.
 
@@ -53,6 +54,7 @@ def create_app(
             transaction. Called again for a document that a coder took back: releases still planned are used again.
         on_recognise: answers the job that recognises a document (again), after a person classified or formed it.
         on_retry: answers the job that tries a release again.
+        limits: the limits of acceptance in force, from the version that the record holds.
         forms: by id; their zones give the choices of checkbox groups. May be a live mapping.
     """
     # API pages of the framework load scripts from elsewhere; they stay off
@@ -66,6 +68,7 @@ def create_app(
         settings=settings,
         health=health,
         forms=forms,
+        limits=limits,
         on_verified=on_verified,
         on_recognise=on_recognise,
         on_retry=on_retry,
@@ -79,7 +82,7 @@ def create_app(
         max_upload_bytes=settings.max_upload_bytes,
         slow_body_s=settings.slow_body_s,
     )
-    for part in (sign_in, home, coder, batches, tracing, supervision, people, pictures, api):
+    for part in (sign_in, home, coder, batches, tracing, supervision, promise, people, pictures, api):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _handle_errors(app)

@@ -12,6 +12,7 @@ from models.batch import Document
 from models.definitions import FormDefinition
 from models.jobs import Job
 from models.ports import Clock, ImageStore, UnitOfWork
+from models.promise import PolicyVersion, Thresholds
 from models.releases import Release
 from videocoding_ui.language import Languages
 from videocoding_ui.sessions import Sessions
@@ -54,6 +55,7 @@ class FollowsRelease(Protocol):
     def __call__(self, uow: UnitOfWork, release: Release, /) -> Iterable[Job]: ...
 
 
+Limits = Callable[[PolicyVersion | None], Thresholds]
 Ring = Callable[[Iterable[Job]], None]
 Health = Callable[[], Mapping[str, object]]
 
@@ -70,6 +72,8 @@ class Desk:
     settings: UiSettings
     health: Health
     forms: Mapping[str, FormDefinition]
+    limits: Limits
+    """The limits in force, from the version that the record holds."""
     on_verified: Follows
     """Every field has its value: plans the releases and their jobs."""
     on_recognise: Follows

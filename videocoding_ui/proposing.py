@@ -24,9 +24,12 @@ class EntryMode(StrEnum):
 
 
 def entry_mode(field: Field, *, propose_from: float) -> EntryMode:
-    """Propose only what is probably right, and never a critical value that no check digit guards."""
+    """Propose only what is probably right, and never a critical value that no check digit guards.
+
+    A value of the random sample is never proposed: the answer is the evidence behind the promise about errors.
+    """
     machine = field.machine
-    if machine.value is None or machine.confidence is None or machine.confidence < propose_from:
+    if field.drawn or machine.value is None or machine.confidence is None or machine.confidence < propose_from:
         return EntryMode.BLIND
     guarded = field.value_type in MARK_TYPES or kind(field.value_type).has_check_digit
     if field.critical and not guarded:

@@ -25,6 +25,12 @@ class UiSettings:
     """A character less probable than that is marked as doubtful."""
     undo_s: float = 30.0
     """A document freezes that many seconds after its last field was answered."""
+    residual_error: float = 0.005
+    """Share of wrong values among those that pass without a person that is promised."""
+    residual_risk: float = 0.05
+    """Risk of the bounds shown."""
+    audit_share: float = 0.02
+    """Share of all fields drawn to be keyed blind."""
     timezone: str = "Europe/Paris"
     """Time zone of the dates shown."""
     slow_body_s: float = 20.0

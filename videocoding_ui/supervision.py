@@ -11,6 +11,7 @@ from models.releases import ReleaseState
 from models.verification import KeyingAction, Role
 from videocoding_ui.desk import Desk
 from videocoding_ui.gate import OnDesk, Person, Supervisor
+from videocoding_ui.promise import promise_view
 from videocoding_ui.templating import page
 from videocoding_ui.views import DESTINATION_WORDS, DOCUMENT_WORDS, View, document_view, page_view
 
@@ -22,8 +23,9 @@ _LISTED = 20
 
 @router.get("/supervision")
 def supervision_page(request: Request, on: OnDesk, person: Supervisor) -> Response:
-    """The whole page; its numbers are fetched again every 5 s."""
-    return page(request, "supervision.html", language=person.language, person=person, **_numbers(on, person))
+    """The whole page; its numbers are fetched again every 5 s, those of the promise every minute."""
+    shown = {**_numbers(on, person), "promise": promise_view(on, person)}
+    return page(request, "supervision.html", language=person.language, person=person, **shown)
 
 
 @router.get("/supervision/fragment")

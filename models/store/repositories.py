@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import Select, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, object_session
 from sqlalchemy.orm.attributes import instance_state
 
-from models.batch import Batch, BatchState, Document, DocumentState, Field, Master, Page, StoredReading
+from models.batch import Batch, BatchState, Document, DocumentState, Field, FieldState, Master, Page, StoredReading
+from models.definitions import DocumentType
 from models.errors import NotFound
 from models.jobs import LEASE, MAX_ATTEMPTS, MAX_LOSSES, Job, JobState, Step
 from models.journal import JournalEntry, entry_hash
+from models.promise import Evidence, PolicyVersion
 from models.releases import Release
 from models.store import tables
 from models.verification import Keying, User
@@ -234,6 +236,28 @@ class SqlFields(_Repository):
         table = tables.fields
         return self._all(select(Field).where(table.c.document_id == document_id).order_by(table.c.position, table.c.id))
 
+    def drawn_waiting(self) -> int:
+        table, of = tables.fields, tables.documents
+        query = (
+            select(func.count())
+            .select_from(table)
+            .join(of, of.c.id == table.c.document_id)
+            .where(of.c.state == DocumentState.TO_VERIFY, table.c.drawn, table.c.state == FieldState.TO_VERIFY)
+        )
+        return int(self._session.execute(query).scalar_one())
+
+    def accepted_share(self, documents: int) -> Sequence[tuple[DocumentType, str, int, int]]:
+        table, of = tables.fields, tables.documents
+        latest = select(of.c.id, of.c.document_type).order_by(of.c.formed_at.desc()).limit(documents).subquery()
+        accepted = func.sum(case((table.c.state == FieldState.ACCEPTED, 1), else_=0))
+        query = (
+            select(latest.c.document_type, table.c.name, func.count(), accepted)
+            .join(latest, latest.c.id == table.c.document_id)
+            .where(table.c.drawn.is_(False))
+            .group_by(latest.c.document_type, table.c.name)
+        )
+        return [(kind, name, int(n), int(passed)) for kind, name, n, passed in self._session.execute(query)]
+
     def remove_of_document(self, document_id: str) -> None:
         for field in self.of_document(document_id):
             self._session.delete(field)
@@ -257,6 +281,53 @@ class SqlKeyings(_Repository):
         table = tables.keyings
         query = select(Keying).where(table.c.coder_id == coder_id, table.c.keyed_at >= since)
         return self._all(query.order_by(table.c.keyed_at, table.c.id))
+
+
+class SqlEvidence(_Repository):
+    def replace(self, document_id: str, evidence: Iterable[Evidence]) -> None:
+        self._session.execute(delete(tables.evidence).where(tables.evidence.c.document_id == document_id))
+        self._session.add_all(evidence)
+
+    def get(self, evidence_id: str) -> Evidence:
+        return self._get(Evidence, evidence_id)
+
+    def contested(self, limit: int) -> Sequence[Evidence]:
+        table = tables.evidence
+        open_ = and_(table.c.drawn, table.c.passed, table.c.confirmed.is_(False), table.c.settled.is_(False))
+        return self._all(select(Evidence).where(open_).order_by(table.c.answered_at, table.c.id).limit(limit))
+
+    def count_drawn(self) -> int:
+        query = select(func.count()).select_from(tables.evidence).where(tables.evidence.c.drawn)
+        return int(self._session.execute(query).scalar_one())
+
+    def drawn(self, limit: int) -> Sequence[Evidence]:
+        return self._latest(select(Evidence).where(tables.evidence.c.drawn), limit)
+
+    def latest(self, limit: int) -> Sequence[Evidence]:
+        return self._latest(select(Evidence), limit)
+
+    def _latest(self, query: Select[Evidence], limit: int) -> Sequence[Evidence]:
+        table = tables.evidence
+        return self._all(query.order_by(table.c.answered_at.desc(), table.c.id.desc()).limit(limit))[::-1]
+
+    def audited(self) -> Sequence[tuple[DocumentType, str, int, int]]:
+        table = tables.evidence
+        wrong = func.sum(case((table.c.confirmed, 0), else_=1))
+        query = select(table.c.document_type, table.c.name, func.count(), wrong).where(table.c.drawn, table.c.passed)
+        rows = self._session.execute(query.group_by(table.c.document_type, table.c.name))
+        return [(kind, name, int(seen), int(errors)) for kind, name, seen, errors in rows]
+
+
+class SqlPolicies(_Repository):
+    def add(self, policy: PolicyVersion) -> bool:
+        table = tables.policies
+        dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
+        row = {column.name: getattr(policy, column.name) for column in table.columns}
+        query = dialect.insert(table).values(row).on_conflict_do_nothing().returning(table.c.id)
+        return self._session.execute(query).first() is not None
+
+    def current(self) -> PolicyVersion | None:
+        return self._first(select(PolicyVersion).order_by(tables.policies.c.number.desc()))
 
 
 class SqlReleases(_Repository):

@@ -6,6 +6,7 @@ Foreign keys are checked at commit (deferred), so that entities of one transacti
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -41,6 +42,7 @@ from models.definitions import DocumentType
 from models.errors import Route
 from models.jobs import Job, JobState, Step
 from models.journal import JournalEntry
+from models.promise import Alarm, Evidence, PolicyVersion, Thresholds
 from models.reading import FieldValue, InvoiceLine, PageReading, Value, VatShare
 from models.releases import Release, ReleaseState
 from models.store.columns import EnumText, Json, PackedJson, UtcDateTime
@@ -208,6 +210,7 @@ fields = Table(
     _to("page_id", "pages", nullable=True, index=False),
     _text("snippet", 100, nullable=True, index=True),
     _flag("forced"),
+    _flag("drawn"),
     _number("version"),
     # byte order on both databases, so that "begins with" is a range of the index
     Column("search_key", String(100).with_variant(String(100, collation="C"), "postgresql"), index=True),
@@ -231,6 +234,41 @@ keyings = Table(
     _number("active_ms"),
     _flag("stale"),
     Index(None, "coder_id", "keyed_at"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _id(),
+    # no foreign key: a document recognised again gets new fields
+    _text("field_id", 32),
+    _to("document_id", "documents"),
+    Column("document_type", EnumText(DocumentType), nullable=False),
+    _text("name", 100),
+    _text("value_type", 32),
+    Column("numbers", Json[dict[str, float]](dict[str, float]), nullable=False),
+    Column("confidence", Float(), nullable=False),
+    _flag("eligible"),
+    _flag("passed"),
+    _flag("drawn"),
+    _flag("confirmed"),
+    _flag("settled"),
+    _moment("answered_at"),
+    Index(None, "drawn", "answered_at"),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    _id(),
+    _number("number", unique=True),
+    _moment("made_at"),
+    _text("reason", 32),
+    Column("coefficients", Json[dict[str, float]](dict[str, float]), nullable=False),
+    Column("thresholds", Json[Thresholds | None](Thresholds | None), nullable=False),
+    _number("evidence"),
+    Column("alarms", Json[tuple[Alarm, ...]](tuple[Alarm, ...]), nullable=False),
+    Column("cleared", Json[dict[str, datetime]](dict[str, datetime]), nullable=False),
 )
 
 releases = Table(
@@ -325,6 +363,8 @@ def _map_entities() -> None:
         Master: masters,
         StoredReading: readings,
         Keying: keyings,
+        Evidence: evidence,
+        PolicyVersion: policies,
         Job: jobs,
         JournalEntry: journal,
     }

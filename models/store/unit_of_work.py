@@ -38,6 +38,8 @@ class SqlUnitOfWork:
     documents: ports.Documents
     fields: ports.Fields
     keyings: ports.Keyings
+    evidence: ports.EvidenceOfPeople
+    policies: ports.Policies
     releases: ports.Releases
     journal: ports.Journal
     jobs: ports.Jobs
@@ -89,6 +91,8 @@ class SqlUnitOfWork:
         self.documents = repositories.SqlDocuments(session, lock=not self._read_only)
         self.fields = repositories.SqlFields(session)
         self.keyings = repositories.SqlKeyings(session)
+        self.evidence = repositories.SqlEvidence(session)
+        self.policies = repositories.SqlPolicies(session)
         self.releases = repositories.SqlReleases(session)
         self.journal = self._journal = repositories.SqlJournal(session)
         self.jobs = repositories.SqlJobs(session, new=self._new_jobs)

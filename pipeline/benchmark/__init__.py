@@ -48,5 +48,9 @@ def run(data: Path, *, report: Path, only: tuple[str, ...], out: Console, err: C
     if not only:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(result.text(), encoding="utf-8")
+        for name, content in result.images.items():
+            image = report.parent / "images" / name
+            image.parent.mkdir(parents=True, exist_ok=True)
+            image.write_text(content, encoding="utf-8")
         out.print(f"\n{report} written")
     return 0

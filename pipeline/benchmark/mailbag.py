@@ -6,7 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from extraction.acceptance import shipped_thresholds
+from models.bounds import lower_bound, upper_bound
 from pipeline.benchmark.measuring import read, truth_of
+from pipeline.benchmark.reliability import ece, reliability_svg
 from pipeline.benchmark.report import Report
 from pipeline.scoring import Score, Tally
 
@@ -38,10 +41,16 @@ def measure_mailbag(data: Path, report: Report) -> None:
         score.add(expected, max(found, key=lambda r: len(r.get("fields") or {}), default=None))
     split = sum(len(by_source.get(Path(t["file"]).name, [])) != 1 for t in truth)
     pages = sum(t["pages"] for t in truth)
-    rows = ["| what | seen | exact | accepted | wrong | upper bound 95 % |", "|---|---|---|---|---|---|"]
-    rows += [f"| {title} | {tally.row()} |" for title, tally in _by_kind(score).items()]
-    rows += [f"| {group} / {name} | {tally.row()} |" for (group, name), tally in sorted(score.fields.items())]
-    whole = score.whole
+    rows = [
+        "| what | seen | exact | accepted | wrong | upper bound 95 % | interval 90 % | ECE |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [_row(title, tally) for title, tally in _by_kind(score).items()]
+    rows += [_row(f"{group} / {name}", tally) for (group, name), tally in sorted(score.fields.items())]
+    report.images["reliability.svg"] = reliability_svg(
+        score.together().claimed, title="Mailbag: claimed and realised error"
+    )
+    whole, limits = score.whole, shipped_thresholds()
     report.section(
         "Mailbag, single documents (synthetic)",
         [
@@ -51,10 +60,23 @@ def measure_mailbag(data: Path, report: Report) -> None:
             f"{whole.accepted / whole.seen:.3f}, of these {whole.accepted_wrong} with an error",
             f"- invoice lines F1 {score.lines_f1():.3f}",
             f"- {pages / seconds:.2f} pages/s over all kinds, peak memory {peak:.0f} MB for all processes",
+            f"- accepted at a promised error of {limits.error:.1%} (limit {limits.limit:.4f}, tested on "
+            f"{limits.seen} values with {limits.errors} wrong: {limits.bound:.2%} at most); fitted on "
+            f"{limits.fitted_on}",
+            "",
+            "![Claimed and realised error of all values, logarithmic](images/reliability.svg)",
             "",
             *rows,
         ],
     )
+
+
+def _row(title: str, tally: Tally) -> str:
+    """Counts, the realised error of what was accepted with its interval, and how honest the confidences are."""
+    low = lower_bound(tally.accepted_wrong, tally.accepted)
+    high = upper_bound(tally.accepted_wrong, tally.accepted)
+    bins = 15 if tally.seen > 300 else 5
+    return f"| {title} | {tally.row()} | {low:.4f} to {high:.4f} | {ece(tally.claimed, bins=bins):.3f} |"
 
 
 def _by_kind(score: Score) -> dict[str, Tally]:
@@ -73,8 +95,5 @@ def _by_kind(score: Score) -> dict[str, Tally]:
         else:
             title = next((kind for kind, names in KINDS.items() if name in names.split()), "other")
         total = kinds.setdefault(f"**{title}**", Tally())
-        total.seen += tally.seen
-        total.right += tally.right
-        total.accepted += tally.accepted
-        total.accepted_wrong += tally.accepted_wrong
+        total.add(tally)
     return kinds

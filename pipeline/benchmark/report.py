@@ -15,6 +15,8 @@ class Report:
     """Sections of the report, in order."""
 
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
+    images: dict[str, str] = field(default_factory=dict)
+    """SVG figures by file name, for the folder `images` beside the report."""
 
     def section(self, title: str, lines: Sequence[str]) -> None:
         """Add one section, Markdown lines."""
@@ -29,7 +31,7 @@ class Report:
             "portable runtime (ONNX Runtime, one thread a process). `depli bench` writes this page. The mailbag is",
             "synthetic (drawn forms and invoices, handwriting from real pen trajectories, simulated scanner);",
             "invoices and handwriting sets are other people's real material. No reader was trained on the mailbag;",
-            "acceptance thresholds were fitted on it, so the",
+            "acceptance limits were fitted on it among other mail, so the",
             "accepted share and error below are those of the development set.",
         ]
         body = [line for title, lines in self.sections for line in ("", f"## {title}", "", *lines)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from models.errors import Misconfigured
 
 Program = Callable[[Path, Path, int], Iterable[str] | None]
 """(folder of the data, folder of the weights, seed) -> lines to show while it works."""
+WEIGHTS = Path("models/learned/weights")
+SHIPPED_LIMITS = Path("extraction")
 
 
 def _icr(data: Path, output: Path, seed: int) -> None:
@@ -32,12 +34,6 @@ def _ppocr(data: Path, output: Path, seed: int) -> None:
     build(data, output)
 
 
-def _thresholds(data: Path, output: Path, seed: int) -> Iterable[str]:
-    from pipeline.training.thresholds import fit_thresholds
-
-    return fit_thresholds(data, output)
-
-
 def _classifier(data: Path, output: Path, seed: int) -> Iterable[str]:
     from pipeline.training.classifier import train_classifier
 
@@ -51,30 +47,62 @@ def draw_mail(data: Path, output: Path, seed: int, count: int) -> Iterable[str]:
     return draw_mailbag(data, output, seed=seed, count=count)
 
 
+def calibrate(mailbags: Sequence[Path], output: Path, cache: Path | None) -> Iterable[str]:
+    """Calibration and limits of acceptance from one or several mailbags."""
+    from pipeline.training.calibration import fit
+
+    return fit(mailbags, output, cache=cache)
+
+
 # The programs' imports stand in functions: torch is only there with the extra.
 PROGRAMS: dict[str, Program] = {
     "classifier": _classifier,
     "icr": _icr,
     "line": _line,
     "ppocr": _ppocr,
-    "thresholds": _thresholds,
 }
 """What `depli train` may be asked for."""
 MAILBAG = "mailbag"
 """Simulated mail to train and to measure with: no weights come of it."""
 
 
-def run(what: str, *, data: Path, output: Path, seed: int, count: int, out: Console, err: Console) -> int:
-    """Rebuild one set of weights, or draw a mailbag of `count` documents; 2 for a name we do not know.
+CALIBRATION = "calibration"
+"""Says from which confidence on values pass: no weights either, and it takes several mailbags."""
 
+
+def run(
+    what: str,
+    *,
+    data: Sequence[Path],
+    output: Path | None,
+    seed: int,
+    count: int,
+    cache: Path | None,
+    out: Console,
+    err: Console,
+) -> int:
+    """Rebuild one set of weights, draw a mailbag of `count` documents, or fit the calibration.
+
+    Args:
+        output: where it ships when `None`. cache: folder for page readings, for the calibration.
+    Returns: 2 for a name we do not know, or several folders for a program that takes one.
     Raises: Misconfigured when the extra `train` is missing.
     """
+    if what == CALIBRATION:
+        for line in calibrate(data, output or SHIPPED_LIMITS, cache):
+            out.print(line, markup=False)
+        return 0
     program = partial(draw_mail, count=count) if what == MAILBAG else PROGRAMS.get(what)
     if program is None:
-        err.print(f"depli train: nothing is called {what}; one of {', '.join([*PROGRAMS, MAILBAG])}.", style="red")
+        names = ", ".join([*PROGRAMS, MAILBAG, CALIBRATION])
+        err.print(f"depli train: nothing is called {what}; one of {names}.", style="red")
         return 2
+    if len(data) != 1:
+        err.print(f"depli train {what}: give one --data.", style="red")
+        return 2
+    output = output or WEIGHTS
     try:
-        for line in program(data, output, seed) or ():
+        for line in program(data[0], output, seed) or ():
             out.print(line, markup=False)
     except ModuleNotFoundError as error:
         raise Misconfigured(

@@ -165,7 +165,7 @@ def test_a_reference_inside_the_barcode_wins(templates: tuple[FormTemplate, ...]
     field = form_fields({1: page_with(form.id, zones)}, form, today=TODAY)["subscriber_reference"]
 
     assert field.value == "74626627"
-    assert (field.confidence or 0) > 0.9
+    assert (field.confidence or 0) >= 0.9
 
 
 def test_where_one_signs_is_nearly_always_where_one_lives(templates: tuple[FormTemplate, ...]) -> None:

@@ -12,7 +12,7 @@ from pipeline.watching import HotFolderWatch
 
 
 def settings_of(home: Path) -> Settings:
-    return Settings(home=home, workers=2, undo_s=0, stable_s=0.5, sweep_s=0.5)
+    return Settings(home=home, workers=2, undo_s=0, stable_s=0.5, sweep_s=0.5, audit_share=0)
 
 
 def main(home: Path) -> None:

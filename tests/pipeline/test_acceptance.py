@@ -72,7 +72,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
         request.getfixturevalue("postgresql_engine")
         more = {"database_url": request.getfixturevalue("postgresql_url"), "queue_url": url}
         more["queue_namespace"] = f"depli-test-{uuid.uuid4().hex[:8]}"
-    settings = Settings(home=tmp_path / "home", workers=2, undo_s=0, stable_s=0.5, sweep_s=0.5, **more)
+    settings = Settings(home=tmp_path / "home", workers=2, undo_s=0, stable_s=0.5, sweep_s=0.5, audit_share=0, **more)
     running = Installation(settings)
     with running.uow() as uow:
         uow.users.add(

@@ -1,7 +1,7 @@
 import pytest
 
 from models.reading import Decision, FieldValue
-from pipeline.scoring import Score, comparable, upper_bound
+from pipeline.scoring import Score, comparable
 from pipeline.structured_data import DIFFERS, merged
 
 
@@ -22,12 +22,6 @@ def test_notation_does_not_count(name: str, one: object, other: object) -> None:
 
 def test_a_wrong_digit_counts() -> None:
     assert comparable("meter_index", "847") != comparable("meter_index", "848")
-
-
-def test_the_bound_is_the_rule_of_three_without_errors() -> None:
-    assert upper_bound(0, 600) == pytest.approx(3 / 600, rel=0.01)
-    assert upper_bound(0, 0) == 1.0
-    assert upper_bound(2, 600) > upper_bound(1, 600)
 
 
 def test_accepted_errors_are_counted_apart() -> None:

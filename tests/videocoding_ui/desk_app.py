@@ -14,10 +14,14 @@ from models.definitions import FormDefinition
 from models.errors import UnusableImage
 from models.jobs import Job, Step
 from models.ports import ImageStore, UnitOfWork
+from models.promise import Thresholds
 from models.releases import Release, ReleaseState, release_key
 from models.store import MemoryImages, SqlUnitOfWork, open_record
 from tests.videocoding_ui.seed import NOW, Seeded, forms, seed
 from videocoding_ui import UiSettings, UploadedFile, create_app
+
+LIMITS = Thresholds(limit=0.97, error=0.005, seen=1404, errors=1, bound=0.0034, coverage=0.9)
+"""What comes with the product, to the screens of a test."""
 
 
 @dataclass
@@ -128,5 +132,6 @@ def make_desk(
         on_recognise=on_recognise,
         on_retry=on_retry,
         forms=definitions,
+        limits=lambda version: (version.thresholds if version is not None else None) or LIMITS,
     )
     return DeskApp(app, open_uow, images, clock, seeded, rung)

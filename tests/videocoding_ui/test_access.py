@@ -41,6 +41,8 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("POST", "/documents/{document_id}/remises/{release_id}/reprendre"): {S, A},
     ("GET", "/supervision"): {S, A},
     ("GET", "/supervision/fragment"): {S, A},
+    ("GET", "/supervision/promesse"): {S, A},
+    ("POST", "/supervision/promesse/{evidence_id}"): {S, A},
     ("GET", "/admin/utilisateurs"): {A},
     ("POST", "/admin/utilisateurs"): {A},
     ("POST", "/admin/utilisateurs/{user_id}/activite"): {A},

@@ -1,0 +1,99 @@
+"""What speaks for and against a value, as numbers: the raw confidence, its margin, rules, second reader, page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from models.reading import FieldValue, PageReading
+from models.rules import RuleResult
+
+_MOST_SURE = 7.0
+"""Log-odds beyond which readers' confidences tell nothing more."""
+_NOTED = frozenset({"assumed", "filled", "readers_disagree", "no_valid_value"})
+"""Flags that make a value less sure without sending it to a person by themselves."""
+DATA_READERS = ("cii", "ubl")
+"""Readers of the data that travels with an e-invoice: nothing was recognised, nothing is calibrated."""
+
+
+def with_evidence(
+    fields: Mapping[str, FieldValue],
+    pages: Sequence[PageReading],
+    results: Iterable[RuleResult],
+    *,
+    type_confidence: float,
+) -> dict[str, FieldValue]:
+    """The fields with their readers' confidence put aside and all that bears on it noted.
+
+    Args:
+        fields: confidences as the readers gave them. pages: of the document, in order. results: of the rules.
+    """
+    kept = list(results)
+    return {
+        name: replace(
+            value,
+            raw_confidence=value.confidence,
+            evidence=_evidence(value, _page_of(value, pages), kept, type_confidence),
+        )
+        for name, value in fields.items()
+    }
+
+
+def _page_of(value: FieldValue, pages: Sequence[PageReading]) -> PageReading | None:
+    number = value.page or 1
+    return pages[number - 1] if 0 < number <= len(pages) else None
+
+
+def _evidence(
+    value: FieldValue, page: PageReading | None, results: Sequence[RuleResult], type_confidence: float
+) -> dict[str, float]:
+    """Only what is not 0 is kept."""
+    about = [result for result in results if value.name in result.fields]
+    empty = value.value in (None, "", [], False)
+    found = {
+        "odds": log_odds(value.confidence or 0.0),
+        "margin": _margin(value),
+        "weakest": _weakest(value),
+        "length": math.log1p(sum(bool(c.best) for c in value.characters)) if value.characters else 0.0,
+        "empty": float(empty),
+        "confirmed": 0.0 if empty else min(3.0, float(sum(result.ok for result in about))),
+        "doubted": min(2.0, float(sum(not result.ok and not result.blocking for result in about))),
+        "failed": min(2.0, float(len(value.failed_rules))),
+        "agreed": float(" + " in value.reader),
+        "noted": float(bool(_NOTED.intersection(value.flags))),
+        "unsure_type": max(0.0, 4.0 - log_odds(type_confidence)) / 4.0,
+        "data": float(value.reader.split("+")[0].strip() in DATA_READERS),
+        **(_page_evidence(page) if page is not None else {}),
+    }
+    return {name: round(number, 4) for name, number in found.items() if number}
+
+
+def log_odds(confidence: float) -> float:
+    """Of a probability, cut at 7 either way."""
+    clipped = min(max(confidence, 1e-6), 1 - 1e-6)
+    return max(-_MOST_SURE, min(_MOST_SURE, math.log(clipped / (1 - clipped))))
+
+
+def _margin(value: FieldValue) -> float:
+    """Log of how much likelier the value is than the next; 0 where nothing else was thought of."""
+    others = [c.confidence for c in value.candidates if c.value != value.value and c.confidence]
+    if not others or not value.confidence:
+        return 0.0
+    return max(-2.0, min(_MOST_SURE, math.log(value.confidence / max(*others, 1e-6))))
+
+
+def _weakest(value: FieldValue) -> float:
+    """How unsure the least sure character is: -log of its probability."""
+    return max((-math.log(max(c.probability(c.best), 1e-3)) for c in value.characters), default=0.0)
+
+
+def _page_evidence(page: PageReading) -> dict[str, float]:
+    quality = page.quality
+    return {
+        "off_mm": min(1.0, page.form.error_mm) if page.form is not None else 0.0,
+        "coarse": float(page.dpi < 250),
+        "bitonal": float(quality.bitonal),
+        "blurred": max(0.0, 0.6 - quality.sharpness),
+        "pale": max(0.0, 0.6 - quality.contrast),
+    }

@@ -1,0 +1,76 @@
+"""What is noted beside a value, so that it can be calibrated anew from what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from extraction.evidence import log_odds, with_evidence
+from models.reading import Candidate, Decision, FieldValue, FormMatch, PageReading, Quality
+from models.rules import RuleResult
+from models.text import Character
+
+PAGE = PageReading(1654, 2339, 200, 0, 0.0, False, Quality(200, 0.4, 0.9, 0, False, bitonal=True))
+FORM = FormMatch("tcard-a", 1, 0.99, (1.0, 0, 0, 0, 1, 0, 0, 0, 1), 0.2)
+VALUE = FieldValue(
+    "meter_index",
+    "1554",
+    0.9,
+    Decision.TO_VERIFY,
+    page=1,
+    reader="glyphs",
+    candidates=(Candidate("1554", "1554", 0.9, "glyphs"), Candidate("1564", "1564", 0.09, "glyphs")),
+    characters=tuple(Character(((c, 0.9 if c == "4" else 0.99),)) for c in "1554"),
+    flags=("filled",),
+)
+
+
+def noted(value: FieldValue, *results: RuleResult, page: PageReading = PAGE) -> dict[str, float]:
+    return with_evidence({value.name: value}, [page], results, type_confidence=0.99)[value.name].evidence
+
+
+def test_margin_and_least_sure_character_are_noted() -> None:
+    evidence = noted(VALUE)
+
+    assert evidence["odds"] == pytest.approx(log_odds(0.9), abs=1e-3)
+    assert evidence["margin"] == pytest.approx(2.303, abs=1e-3)
+    assert evidence["weakest"] == pytest.approx(0.105, abs=1e-3)
+    assert evidence["noted"] == 1.0
+
+
+def test_rules_that_hold_confirm_and_hints_that_fail_cast_doubt() -> None:
+    good = RuleResult("dates.order", ("meter_index",), ok=True)
+    hint = RuleResult("meter.consumption", ("meter_index",), ok=False, blocking=False)
+    other = RuleResult("totals.sum", ("total_tax",), ok=True)
+
+    evidence = noted(VALUE, good, hint, other)
+
+    assert (evidence["confirmed"], evidence["doubted"]) == (1.0, 1.0)
+
+
+def test_no_rule_confirms_what_is_not_there() -> None:
+    empty = replace(VALUE, value=None, characters=(), candidates=())
+
+    evidence = noted(empty, RuleResult("dates.order", ("meter_index",), ok=True))
+
+    assert evidence["empty"] == 1.0
+    assert "confirmed" not in evidence
+
+
+def test_the_page_speaks_too() -> None:
+    evidence = noted(VALUE, page=replace(PAGE, form=FORM))
+
+    assert (evidence["off_mm"], evidence["coarse"], evidence["bitonal"]) == (0.2, 1.0, 1.0)
+    assert evidence["blurred"] == pytest.approx(0.2)
+    assert "pale" not in evidence
+
+
+def test_the_readers_confidence_is_kept_and_survives_storing() -> None:
+    (value,) = with_evidence({"meter_index": VALUE}, [PAGE], (), type_confidence=0.99).values()
+
+    stored = msgspec.json.decode(msgspec.json.encode(value), type=FieldValue)
+
+    assert stored == value
+    assert stored.raw_confidence == 0.9
