@@ -16,6 +16,9 @@ MOST_WORDS_ON_A_SHEET = 80
 """A separator sheet carries at most its instructions."""
 MOST_WORDS_IN_A_TITLE = 25
 MOST_WORDS_ON_A_BACK = 3
+MOST_WORDS_OF_A_STAMP = 8
+HIGHEST_STAMP_MM = 8.0
+"""Letters of a stamp are lower; a poster's few words are higher."""
 SURE_OTHER = 0.98
 SURE_TYPE = 0.9
 CARD_MM = 225.0
@@ -264,6 +267,8 @@ def _by_text(document: Sequence[PageReading], page: PageReading) -> str | None:
     before = [earlier.clues for earlier in document if earlier.clues is not None]
     if clues is None:
         return "no-text"
+    if _only_stamped(page):
+        return None
     told = before[-1] if before else None
     if clues.page_number is not None and clues.page_number > 1:
         expected = told is None or told.page_number is None or told.page_number == clues.page_number - 1
@@ -286,6 +291,15 @@ def _by_text(document: Sequence[PageReading], page: PageReading) -> str | None:
     if clues.continues or (told is not None and told.continues and clues.title is None):
         return None
     return _by_look(document, page)
+
+
+def _only_stamped(page: PageReading) -> bool:
+    """A back on which the post room's stamp fell, or a word by hand: nobody sends that."""
+    lines = page.text.lines if page.text is not None else ()
+    greets = page.text is not None and _OPENS.search(_folded(page.text.text))
+    named = greets or (page.clues is not None and (page.clues.title or page.clues.document_number))
+    heights_mm = [line.box.height / page.dpi * MM_PER_INCH for line in lines]
+    return 0 < len(_words(page)) <= MOST_WORDS_OF_A_STAMP and not named and max(heights_mm) < HIGHEST_STAMP_MM
 
 
 def _names_number_of(document: Sequence[PageReading], number: str) -> bool:

@@ -203,6 +203,8 @@ def headings(page: PageText) -> list[Heading]:
         weight = _looks(line, length, usual, page.height)
         if _is_label(line, kind, length, page.lines) and line.box.height < 1.3 * usual:
             weight *= 0.15
+        elif line.box.height < 1.3 * usual and _comes_again(line, page.lines):
+            weight *= 0.15  # "Facture", "Avoir" in the rows of a statement
         if weight:
             found.append(Heading(kind, weight, line))
     return sorted(found, key=lambda heading: -heading.weight)
@@ -230,6 +232,16 @@ def _is_label(line: TextLine, kind: str, length: int, lines: Sequence[TextLine])
         return True
     beside = [o for o in lines if o is not line and abs(o.box.center_y - line.box.center_y) < 0.5 * line.box.height]
     return len(beside) >= 2
+
+
+def _comes_again(line: TextLine, lines: Sequence[TextLine]) -> bool:
+    """Whether the same words stand above or below one another, in a column of a table."""
+    words = words_in(line.text)
+    return any(
+        other is not line and abs(other.box.x - line.box.x) < line.box.height and words_in(other.text) == words
+        for other in lines
+        if len(other.text) == len(line.text)
+    )
 
 
 def _kind_at_start(words: Sequence[str]) -> tuple[str | None, int]:

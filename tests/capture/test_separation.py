@@ -202,3 +202,7 @@ def test_terms_of_sale_on_the_back_stay_with_their_invoice() -> None:
     terms = sheet({**FULL, 0.01: "Conditions générales de vente"}, title="contrat")
 
     assert pages(sheet(SHORT, title="facture"), terms) == [(1, 2)]
+
+
+def test_a_back_with_nothing_but_a_stamp_begins_no_letter() -> None:
+    assert pages(sheet(SHORT), sheet({0.3: "COURRIER ARRIVÉ", 0.32: "14 JUN 2026"})) == [(1, 2)]

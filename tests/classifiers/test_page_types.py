@@ -386,3 +386,10 @@ def test_the_pages_of_a_document_are_judged_together() -> None:
 
 def test_an_order_number_within_a_table_is_not_the_number_of_the_page() -> None:
     assert page_clues(page("Désignation | Qté\nPose suivant devis n° 64595 | 2")).document_number is None
+
+
+def test_the_word_in_the_rows_of_a_statement_is_no_title() -> None:
+    rows = "\n".join(f"0{day}/09/2026 | Facture | FA{day}118 | 120,00" for day in range(1, 6))
+    statement = page(f"Ets Roux\nExtrait\n{rows}\nTotal | 600,00")
+
+    assert page_clues(statement).title != "facture"
