@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.benchmark.forms import measure_forms
 from pipeline.benchmark.handwriting import measure_handwriting
 from pipeline.benchmark.invoices import measure_invoices
 from pipeline.benchmark.lines import measure_lines
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[Path, Report], None]] = {
     "handwriting": measure_handwriting,
     "lines": measure_lines,
     "orand": measure_orand,
+    "forms": measure_forms,
     "speed": measure_speed,
     "memory": measure_memory,
 }

@@ -76,6 +76,9 @@ def scan(
     mode: str | None = None,
     dpi: int | None = None,
     rotated: int | None = None,
+    skew_deg: float | None = None,
+    scale: float | None = None,
+    photo: bool | None = None,
 ) -> Scan:
     """One page scanned.
 
@@ -84,11 +87,15 @@ def scan(
         hard: 0 an office scanner on a good day; 0.5 one that is worn and fed crooked paper; 1 up to 5 degrees of skew,
             10 % of scale, photographs, faxes, stamps over print, torn corners.
         mode, dpi, rotated: these rather than chance's; a stack has the same for all of its pages.
+        skew_deg, scale, photo: the same for measuring one strain at a time.
     """
     setting = _setting(rng, hard)
     setting.mode = mode or setting.mode
     setting.dpi = dpi or setting.dpi
     setting.rotated = setting.rotated if rotated is None else rotated
+    setting.skew_deg = setting.skew_deg if skew_deg is None else skew_deg
+    setting.scale = setting.scale if scale is None else (scale, scale)
+    setting.photo = setting.photo if photo is None else photo
     if setting.mode == "bitonal":
         setting.photo = False
     setting.fax = setting.fax and setting.mode == "bitonal"
