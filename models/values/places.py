@@ -48,18 +48,24 @@ def communes() -> dict[str, tuple[str, ...]]:
 
 
 @cache
+def _by_first_letter() -> dict[str, list[tuple[str, str]]]:
+    """First letter as written -> (name, post code) of the communes."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for code, names in communes().items():
+        for name in names:
+            found.setdefault(name[:1], []).append((name, code))
+    return found
+
+
+@cache
 def _codes_by_name(initial: str) -> dict[str, tuple[str, ...]]:
     """Plain name -> post codes, of the communes whose plain name has this initial: few are ever asked for."""
     found: dict[str, list[str]] = {}
-    for code, names in communes().items():
-        for name in names:
-            if _initial(name) == initial:
+    for letter, communes_of_letter in _by_first_letter().items():
+        if plain_place(letter)[:1] == initial:
+            for name, code in communes_of_letter:
                 found.setdefault(plain_place(name), []).append(code)
     return {name: tuple(codes) for name, codes in found.items()}
-
-
-def _initial(name: str) -> str:
-    return unicodedata.normalize("NFD", name[:1].replace("Œ", "O").replace("œ", "o").replace("Æ", "A"))[:1].upper()
 
 
 def postal_codes_of(city: str) -> tuple[str, ...]:
