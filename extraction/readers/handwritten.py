@@ -32,6 +32,8 @@ STRETCH = 1.3
 """Handwriting is narrower than the print that one expects."""
 _DOUBT = 0.9
 """A line that is less sure is shown to the reader of print too."""
+_UNNAMED = 0.15
+"""Power of the share that named texts have by the picture: much of the rest is texts that nobody would write."""
 _EMPTY = 0.99
 """Confidence that a zone without ink is empty."""
 _KEPT = 8
@@ -153,8 +155,8 @@ def weigh(
         seen.update(_log_means(views, [text for text in dict.fromkeys(propose(ranked)) if text not in seen]))
     if not seen:
         return []
-    # Where the views disagree, or texts nobody named are likely, the sum stays under 1: that much is doubt.
-    named_share = min(1.0, sum(math.exp(sharpness * mass) for mass in seen.values()))
+    # Where the views disagree, or texts nobody named are likely, the sum stays under 1: some of that is doubt.
+    named_share = min(1.0, sum(math.exp(sharpness * mass) for mass in seen.values())) ** _UNNAMED
     meant = {text: mass + (log_likelihood(likely, text) if likely else 0.0) for text, mass in seen.items()}
     largest = max(meant.values())
     shares = {text: math.exp(sharpness * (mass - largest)) for text, mass in meant.items()}

@@ -61,7 +61,7 @@ REGISTRY: dict[str, Weights] = {
     ),
     "handwritten-lines": Weights(
         file="handwritten-lines.onnx",
-        sha256="e703eafe5a9695be574acfa64a3bd268c1bc7370be27a84c7011b25f46ce6140",
+        sha256="9582781e2ed04717220960606e61b4de0b49bf9f56707df2f87b7723db33f73a",
         licence="Apache-2.0",
         origin="PaddlePaddle (PP-OCRv6 small), trained further by `depli train line`",
     ),

@@ -342,7 +342,7 @@ def fitted_sharpness(views: Sequence[tuple[Sequence[View], Likely | None, str]])
     return _POWERS[int(np.argmin(surprise))]
 
 
-_POWERS = (0.15, 0.25, 0.35, 0.5, 0.7, 1.0)
+_POWERS = (0.25, 0.35, 0.5, 0.6, 0.7, 0.85, 1.0)
 
 
 def views_of(
