@@ -58,6 +58,7 @@ def read(
             min=0.0001, max=0.1, envvar="DEPLI_RESIDUAL_ERROR", help="Share of accepted values that may be wrong."
         ),
     ] = 0.005,
+    suppliers: Annotated[Path | None, typer.Option(help="Supplier master file, CSV: siret;vat;iban;name.")] = None,
 ) -> None:
     """Read files or folders, with no server and no database: one line a document.
 
@@ -68,13 +69,15 @@ def read(
     """
     from pipeline.read_command import run_read
 
+    folders = tuple(template or ())
     raise typer.Exit(
         run_read(
             paths,
             json_lines=as_json,
-            template_folders=tuple(template or ()),
+            template_folders=folders,
             workers=workers,
             residual_error=residual_error,
+            suppliers=suppliers,
             out=out,
             err=err,
         )

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from capture.sandbox import Sandbox
+from extraction.invoices.suppliers import Suppliers
 from models.batch import Document
 from models.definitions import FormDefinition
 from models.jobs import Job, Step
@@ -108,6 +109,7 @@ class Installation:
                 exporters=self.exporters(),
                 engines=engines_label(),
                 promise=self.promise,
+                suppliers=Suppliers.from_csv(settings.supplier_file) if settings.supplier_file else None,
             )
         return self._shop
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from capture.sandbox import Sandbox
+from extraction.invoices.suppliers import Suppliers
 from models.reading import Decision, DocumentReading
 from pipeline.engines import EngineSettings, templates
 from pipeline.pool import ReadingPool
@@ -46,6 +47,7 @@ def run_read(
     template_folders: tuple[Path, ...],
     workers: int,
     residual_error: float,
+    suppliers: Path | None = None,
     out: Console,
     err: Console,
 ) -> int:
@@ -57,6 +59,7 @@ def run_read(
     missing = [path for path in paths if not path.exists()]
     for path in missing:
         err.print(f"depli read: {path} does not exist. Check the name.", style="red")
+    known = Suppliers.from_csv(suppliers) if suppliers is not None else None
     files = list(sources([path for path in paths if path.exists()]))
     definitions = [template.definition for template in templates(template_folders)]
     rejected = len(missing)
@@ -79,6 +82,7 @@ def run_read(
                 definitions=definitions,
                 today=datetime.now(UTC).date(),
                 policy=shipped_policy(residual_error),
+                suppliers=known,
                 on_page=lambda: bar.advance(task),
                 on_found=on_found,
             ):

@@ -12,6 +12,7 @@ from typing import Any
 
 from capture.sandbox import RasterPage, Sandbox, SourceInfo
 from capture.separation import separate
+from extraction.invoices.suppliers import Suppliers
 from models.definitions import FormDefinition
 from models.errors import UnusableImage
 from models.reading import DocumentReading, FieldValue
@@ -57,6 +58,7 @@ def read_sources(
     definitions: Sequence[FormDefinition],
     today: date,
     policy: Policy | None = None,
+    suppliers: Suppliers | None = None,
     on_page: Callable[[], None] = lambda: None,
     on_found: Callable[[int], None] = lambda pages: None,
 ) -> Iterator[Read | Rejected]:
@@ -64,13 +66,14 @@ def read_sources(
 
     Args:
         policy: what passes unseen; what comes with the product when `None`.
+        suppliers: the master file, when there is one.
         on_found: told the number of pages of each source as it is opened. on_page: told after each page.
     """
     for found in read_pages(paths, pool=pool, sandbox=sandbox, on_page=on_page, on_found=on_found):
         if isinstance(found, Rejected):
             yield found
         else:
-            yield from documents_of(found, definitions, today=today, policy=policy)
+            yield from documents_of(found, definitions, today=today, policy=policy, suppliers=suppliers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,12 @@ def _open(path: Path, sandbox: Sandbox) -> SourceInfo | Rejected:
 
 
 def documents_of(
-    source: ReadSource, definitions: Sequence[FormDefinition], *, today: date, policy: Policy | None = None
+    source: ReadSource,
+    definitions: Sequence[FormDefinition],
+    *,
+    today: date,
+    policy: Policy | None = None,
+    suppliers: Suppliers | None = None,
 ) -> Iterator[Read | Rejected]:
     """The documents of a source whose pages are read, and its pages that could not be."""
     path, info, pages = source.path, source.info, source.pages
@@ -185,6 +193,7 @@ def documents_of(
             repaired=info.repaired,
             incomplete=any(number + step in unread for number in own for step in (-1, 1)),
             policy=policy,
+            suppliers=suppliers,
         )
         yield Read(str(path), document)
 

@@ -15,6 +15,7 @@ from extraction.calibration import Calibration, calibrated, shipped_calibration
 from extraction.evidence import with_evidence
 from extraction.form_fields import form_fields
 from extraction.invoices import InvoiceReading, extract_invoice, read_structured
+from extraction.invoices.suppliers import Suppliers, identified
 from extraction.registration import refine
 from extraction.zones import ZoneReaders, read_zones
 from models.definitions import DocumentType, FormDefinition, ZoneKind, field_definition
@@ -137,6 +138,7 @@ def understand(
     repaired: bool = False,
     incomplete: bool = False,
     policy: Policy | None = None,
+    suppliers: Suppliers | None = None,
 ) -> DocumentReading:
     """A document from its pages: type, fields, decisions. Pure: pictures are not looked at again.
 
@@ -148,6 +150,7 @@ def understand(
         repaired: the file had to be mended to be opened.
         incomplete: a page beside it could not be read and may belong to it.
         policy: of the installation; what comes with the product when `None`.
+        suppliers: the master file of the installation, when there is one.
     """
     repaired = repaired or any(reading.repaired for reading in readings)
     form = said[1] if said else _form_of(readings)
@@ -155,7 +158,10 @@ def understand(
     if definition is not None:
         document = _understand_form(readings, numbers, definition, today=today)
     else:
-        document = _understand_text(readings, numbers, today=today, said=said[0] if said else None, e_invoice=e_invoice)
+        kind = said[0] if said else None
+        document = _understand_text(readings, numbers, today=today, said=kind, e_invoice=e_invoice)
+        if document.fields:
+            document = replace(document, fields=identified(document.fields, suppliers))
     if said:
         document = replace(document, document_type=said[0], type_confidence=1.0, reason="type donné par une personne")
     document = _judged(document, readings, policy or shipped_policy(), definition, today=today)

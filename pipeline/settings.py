@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     audit_share: float = Field(default=0.02, ge=0, le=1)
     """Share of all fields drawn to be keyed blind, whatever the machine decided: the evidence behind the promise. 0
     ends the sample, and with it what keeps the promise honest."""
+    supplier_file: Path | None = None
+    """Supplier master file: CSV with the columns siret, vat, iban, name; names the seller of an invoice by its numbers
+    and holds back a bank account that is not on file."""
     workers: int = Field(default_factory=lambda: max(1, len(os.sched_getaffinity(0))), ge=1, le=256)
     """Reading processes on this machine: one a core."""
     undo_s: float = Field(default=30.0, ge=0, le=3600)

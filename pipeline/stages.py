@@ -18,6 +18,7 @@ import structlog
 
 from capture.sandbox import Member, Sandbox, SourceInfo
 from capture.separation import separate
+from extraction.invoices.suppliers import Suppliers
 from models.batch import (
     OPEN_DOCUMENT_STATES,
     Batch,
@@ -64,6 +65,8 @@ class Workshop:
     """Versions of product and weights, kept beside each reading."""
     promise: Promise = UNWATCHED
     """The residual error promised, and the share of fields drawn to keep it honest."""
+    suppliers: Suppliers | None = None
+    """The supplier master file, when the installation has one."""
 
 
 def nothing_to_do(_: UnitOfWork) -> Sequence[Job]:
@@ -326,6 +329,7 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
         repaired=repaired,
         incomplete=incomplete,
         policy=policy,
+        suppliers=shop.suppliers,
     )
     places = [(picture, reading.dpi) for picture, reading in zip(pictures, readings, strict=True)]
     snippets = {

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import product
 
 from extraction.invoices.labels import Label, find_labels
-from extraction.invoices.line_items import read_line_items
-from extraction.invoices.mentions import Mention, amounts_in, dates_of
-from extraction.invoices.page_layout import Cell, Document
-from extraction.invoices.parties import Party, choose_identities, choose_names
+from extraction.invoices.line_items import LineItems, read_line_items
+from extraction.invoices.mentions import Mention, amounts_in, dates_of, mention_of
+from extraction.invoices.options import GROUP_OF, Evidence, Option, of_dates
+from extraction.invoices.page_layout import Cell, Document, fold
+from extraction.invoices.parties import Identities, Party, choose_identities, choose_names, goes_on, is_receipt
 from extraction.invoices.pointing import Pointed, by_page, strengths
-from extraction.invoices.references import choose_references, title_kind
-from extraction.invoices.totals import Totals, choose_totals
-from models.definitions import INVOICE_FIELDS
-from models.geometry import Box
+from extraction.invoices.ranking import Ranking, shipped_ranking
+from extraction.invoices.references import choose_references, reference_options, title_kind
+from extraction.invoices.totals import CENT, Totals, choose_totals, total_options
+from models.definitions import INVOICE_FIELDS, field_definition
 from models.reading import Candidate, Decision, FieldValue, InvoiceLine, VatShare
 from models.text import PageText
+from models.values.identifiers import siren_of_vat_id
+from models.values.kinds import kind
 
-READER = "invoice-layout 1"
+READER = "invoice-layout 2"
 _LEAST_DATE = 0.3
 
 
@@ -35,24 +39,27 @@ class InvoiceReading:
     vat_breakdown: tuple[VatShare, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """A value for a field, its strength 0..1 and the place it was read from."""
+    """The options of one field with their probabilities, the likeliest first; `absent` is that none is printed."""
 
-    value: str
-    strength: float
-    text: str
-    page: int
-    box: Box
-    read_well: float
-    flags: tuple[str, ...] = ()
+    ranked: tuple[tuple[Option, float], ...]
+    absent: float
+
+    @property
+    def best(self) -> Option | None:
+        return self.ranked[0][0] if self.ranked and self.ranked[0][1] >= self.absent else None
 
 
-@dataclass(slots=True)
-class _Found:
-    choices: dict[str, list[Choice]] = field(default_factory=dict)
-    surer: dict[str, float] = field(default_factory=dict)
-    """Added to a field's strength because other fields confirm it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Possible:
+    """What an invoice may say: options by field, and what was read beside them."""
+
+    document: Document
+    evidence: Evidence
+    options: dict[str, list[Option]]
+    items: LineItems
+    totals: Totals
 
 
 def extract_invoice(pages: Sequence[PageText], *, today: date | None = None) -> InvoiceReading:
@@ -62,30 +69,40 @@ def extract_invoice(pages: Sequence[PageText], *, today: date | None = None) -> 
         pages: its pages in order, boxes in pixels. today: days far after it are no issue date; not checked when `None`.
     Returns: boxes in millimetres on the upright page; every decision is `TO_VERIFY`, deciding comes later.
     """
+    possible = possibilities(pages, today=today)
+    fields = choose_fields(possible, shipped_ranking())
+    shares = tuple(share.value for share in possible.totals.shares)
+    ordered = {d.name: fields[d.name] for d in INVOICE_FIELDS}
+    return InvoiceReading(ordered, _with_only_rate(possible.items.lines, shares), shares)
+
+
+def possibilities(pages: Sequence[PageText], *, today: date | None = None) -> Possible:
+    """Everything the fields may be, before any choice is made."""
     document = Document.of(pages)
     labels = find_labels(document)
     items = read_line_items(document)
-    found = _Found()
-    identities = _add_identities(found, document, labels)
-    days = dates_of(document)
-    _add_dates(found, document, labels, days, today)
     within = items.item_rows | items.header_rows
-    for name, pool in choose_references(document, labels, [*days, *identities], item_rows=within).items():
-        found.choices[name] = [_choice(n.mention, n.strength) for n in pool]
-    _add_names(found, document, labels, within)
-    _add_kind_and_currency(found, document)
+    evidence = Evidence(document, labels, items.item_rows)
+    options: dict[str, list[Option]] = {}
+    identities = choose_identities(document, labels)
+    options |= _identity_options(identities, document)
+    days = dates_of(document)
+    options |= _date_options(document, labels, days, today)
+    taken = [*days, *identities.seen]
+    pools = choose_references(document, labels, taken, item_rows=within)
+    options |= reference_options(document, pools, labels, taken, evidence, within)
+    options |= _name_options(document, labels, within, options)
+    amounts = [a for cell in document.cells for a in amounts_in(cell)]
     totals = choose_totals(
         document,
         labels,
-        [a for cell in document.cells for a in amounts_in(cell)],
+        amounts,
         item_rows=items.item_rows,
         header_rows=items.header_rows,
         lines_sum=items.sum,
     )
-    _add_totals(found, totals)
-    fields = {d.name: _field_value(d.name, found) for d in INVOICE_FIELDS}
-    shares = tuple(share.value for share in totals.shares)
-    return InvoiceReading(fields, _with_only_rate(items.lines, shares), shares)
+    options |= total_options(totals, [a for a in amounts if a.cell.row not in items.item_rows], items.sum)
+    return Possible(document, evidence, options, items, totals)
 
 
 def _with_only_rate(lines: tuple[InvoiceLine, ...], shares: tuple[VatShare, ...]) -> tuple[InvoiceLine, ...]:
@@ -95,22 +112,93 @@ def _with_only_rate(lines: tuple[InvoiceLine, ...], shares: tuple[VatShare, ...]
     return tuple(line if line.vat_rate else replace(line, vat_rate=shares[0].rate) for line in lines)
 
 
-def _choice(mention: Mention, strength: float) -> Choice:
-    flags = ("repaired",) if mention.repaired else ()
-    return Choice(mention.value, strength, mention.text, mention.cell.page, mention.box, mention.confidence, flags)
-
-
-def _add_identities(found: _Found, document: Document, labels: Sequence[Label]) -> list[Mention]:
-    """Adds the register and bank numbers; all that were seen, chosen or not."""
-    identities = choose_identities(document, labels)
+def _identity_options(identities: Identities, document: Document) -> dict[str, list[Option]]:
+    """Register and bank numbers, the rules' choice first."""
+    height = document.page_sizes[0][1] if document.page_sizes else 297.0
+    found: dict[str, list[Option]] = {}
+    vat_ids = identities.pools["seller_vat_id"]
+    siren = siren_of_vat_id(vat_ids[0][0].value) if vat_ids else None
     for name, pool in identities.pools.items():
-        found.choices[name] = [_choice(mention, strength) for mention, strength in pool]
-    return list(identities.seen)
+        known = {id(m) for m, _ in pool}
+        other = "buyer_siret" if name == "seller_siret" else "seller_siret"
+        more = [m for m, _ in identities.pools[other] if id(m) not in known] if name.endswith("_siret") else []
+        found[name] = []
+        for mention, strength in [*pool, *((m, 0.0) for m in more)][:_MOST_NUMBERS]:
+            failing = bool(kind(field_definition(name).value_type).check(mention.value))
+            clues = {
+                "belongs to the VAT id": float(siren is not None and mention.value.startswith(siren)),
+                "near the buyer": float(identities.near_buyer(mention)),
+                "lowest tenth": float(mention.box.y > 0.88 * height),
+                "check fails": float(failing),
+                "mended": float(mention.repaired),
+                "French": float(name.endswith("_siret") or mention.value.startswith("FR")),
+            }
+            flags = ("repaired",) if mention.repaired else ()
+            found[name].append(Option(mention.value, mention, strength, clues, flags))
+    return found
 
 
-def _add_dates(
-    found: _Found, document: Document, labels: Sequence[Label], days: Sequence[Mention], today: date | None
-) -> None:
+_MOST_NUMBERS = 10
+
+
+def _date_options(
+    document: Document, labels: Sequence[Label], days: Sequence[Mention], today: date | None
+) -> dict[str, list[Option]]:
+    issued, due = _date_pools(document, labels, days, today)
+
+    def left(mention: Mention) -> str:
+        cells = [c.text for c in document.rows[mention.cell.row].cells if c.box.right <= mention.cell.box.x]
+        return " ".join([*cells[-1:], _before(mention)])
+
+    return {
+        "issue_date": of_dates(issued, _before, left, today),
+        "due_date": of_dates(due, _before, left, today),
+    }
+
+
+def _name_options(
+    document: Document, labels: Sequence[Label], within: frozenset[int], options: Mapping[str, Sequence[Option]]
+) -> dict[str, list[Option]]:
+    """Names of seller and buyer; a register number close by says whose name it is."""
+    parties = choose_names(document, labels, item_rows=within)
+    theirs = {
+        "near seller's numbers": [o.mention for n in ("seller_siret", "seller_vat_id") for o in options[n][:1]],
+        "near buyer's numbers": [o.mention for o in options["buyer_siret"][:1]],
+    }
+    found: dict[str, list[Option]] = {}
+    from_top = is_receipt(document)
+    for name, parties_of, others in zip(("seller_name", "buyer_name"), parties, reversed(parties), strict=True):
+        found[name] = []
+        pool = sorted(parties_of, key=_by_place) if from_top and name == "seller_name" else parties_of
+        for party in pool[:_MOST_NAMES]:
+            near = {key: float(any(_close(party.cell, m) for m in mentions)) for key, mentions in theirs.items()}
+            rival = float(bool(others) and others[0].text == party.text)
+            mention = mention_of(party.cell, 0, len(party.cell.tokens), party.text)
+            more = {**party.more, **near, "as the other party": rival}
+            flags = (GOES_ON,) if name == "seller_name" and goes_on(party, document) else ()
+            found[name].append(Option(party.text, mention, min(1.0, max(0.0, party.score / 6)), more, flags))
+    return found
+
+
+def _by_place(party: Party) -> float:
+    """Where a name stands from the top, one with a legal form a little higher."""
+    return party.cell.box.y - _LEGAL_WORTH_MM * party.more["legal form"]
+
+
+_MOST_NAMES = 16
+_LEGAL_WORTH_MM = 8.0
+_CLOSE_MM = 32.0
+
+
+def _close(cell: Cell, mention: Mention) -> bool:
+    below = -4 < mention.box.y - cell.box.y < _CLOSE_MM
+    return mention.cell.page == cell.page and below and mention.box.x - 60 < cell.box.x < mention.box.x + 12
+
+
+def _date_pools(
+    document: Document, labels: Sequence[Label], days: Sequence[Mention], today: date | None
+) -> tuple[list[tuple[Mention, float]], list[tuple[Mention, float]]]:
+    """Strength of every day as day of issue and as due date; the pair that goes together best is strongest."""
     useful = [label for label in labels if label.field.endswith("_date")]
     issued: list[tuple[Mention, float]] = []
     due: list[tuple[Mention, float]] = []
@@ -122,11 +210,16 @@ def _add_dates(
     pairs = [(a, b) for a in issued for b in [*due, None] if b is None or b[0] is not a[0]]
     best = max(pairs, key=_pair_worth, default=None)
     if best is None:
-        return
-    for name, first, pool in (("issue_date", best[0], issued), ("due_date", best[1], due)):
-        others = sorted((c for c in pool if first is None or c[0] is not first[0]), key=lambda c: -c[1])
-        chosen = [c for c in ([first] if first else []) if c[1] >= _LEAST_DATE]
-        found.choices[name] = [_choice(*c) for c in (*chosen, *(c for c in others if chosen and c[1] >= _LEAST_DATE))]
+        return [], []
+    first = {id(best[0][0]): _IN_PAIR}
+    second = {id(best[1][0]): _IN_PAIR} if best[1] else {}
+    return (
+        [(m, s + first.get(id(m), 0.0) if s >= _LEAST_DATE else s) for m, s in issued],
+        [(m, s + second.get(id(m), 0.0) if s >= _LEAST_DATE else s) for m, s in due],
+    )
+
+
+_IN_PAIR = 0.3
 
 
 def _issue_strength(mention: Mention, pointed: dict[str, Pointed], document: Document, today: date | None) -> float:
@@ -177,31 +270,22 @@ def _pair_worth(pair: tuple[tuple[Mention, float], tuple[Mention, float] | None]
     return score + due[1] - _LEAST_DATE + (-0.7 if days < 0 or days > 400 else 0.1)
 
 
-def _add_names(found: _Found, document: Document, labels: Sequence[Label], within: frozenset[int]) -> None:
-    for name, parties in zip(
-        ("seller_name", "buyer_name"), choose_names(document, labels, item_rows=within), strict=True
-    ):
-        found.choices[name] = [_named(p, parties) for p in parties[:4] if p.score > 0.9]
+def _kind_and_currency(document: Document) -> dict[str, FieldValue]:
+    found_kind, cell = title_kind(document)
+    found_currency, place = _currency(document)
+    return {
+        "document_kind": _by_cell("document_kind", found_kind, cell, 0.97 if cell else 0.75),
+        "currency": _by_cell("currency", found_currency, place, 0.98 if place else 0.7),
+    }
 
 
-def _named(party: Party, parties: Sequence[Party]) -> Choice:
-    rival = max((p.score for p in parties if p is not party), default=0.0)
-    strength = min(0.97, max(0.2, 0.25 + 0.17 * party.score + 0.15 * min(1.5, party.score - rival)))
-    cell = party.cell
-    return Choice(party.text, strength, cell.text, cell.page, cell.box, min(t.confidence for t in cell.tokens))
-
-
-def _add_kind_and_currency(found: _Found, document: Document) -> None:
-    kind, cell = title_kind(document)
-    found.choices["document_kind"] = [_by_cell(kind, cell, 0.97 if cell else 0.75, document)]
-    currency, cell = _currency(document)
-    found.choices["currency"] = [_by_cell(currency, cell, 0.98 if cell else 0.7, document)]
-
-
-def _by_cell(value: str, cell: Cell | None, strength: float, document: Document) -> Choice:
+def _by_cell(name: str, value: str, cell: Cell | None, sure: float) -> FieldValue:
     if cell is None:
-        return Choice(value, strength, "", 0, Box(0, 0, 0, 0), 1.0, ("assumed",))
-    return Choice(value, strength, cell.text, cell.page, cell.box, max(0.9, min(t.confidence for t in cell.tokens)))
+        return FieldValue(name, value, sure, Decision.TO_VERIFY, reader=READER, flags=("assumed",))
+    read_well = max(0.9, min(t.confidence for t in cell.tokens))
+    return FieldValue(
+        name, value, round(sure * read_well, 4), Decision.TO_VERIFY, cell.page, cell.box, cell.text, READER
+    )
 
 
 _CURRENCIES = (("EUR", r"€|\bEUR(?:OS?)?\b|(?<=[0-9])EUR"), ("USD", r"\$|\bUSD\b"), ("GBP", r"£|\bGBP\b"),
@@ -217,79 +301,196 @@ def _currency(document: Document) -> tuple[str, Cell | None]:
     return best[1], best[2]
 
 
-def _add_totals(found: _Found, totals: Totals) -> None:
-    for name in ("total_without_tax", "total_tax", "total_with_tax", "amount_due"):
-        chosen = totals.chosen.get(name)
-        pool = [chosen] if chosen else []
-        pool += [t for t in totals.pools[name] if chosen and t.mention is not chosen.mention]
-        found.choices[name] = [_money(_choice(t.mention, min(1.0, t.strength))) for t in pool]
-        found.surer[name] = 0.3 * totals.sums_agree + 0.1 * totals.lines_agree
+def choose_fields(possible: Possible, ranking: Ranking) -> dict[str, FieldValue]:
+    """The likeliest value of every field, and how sure it is."""
+    choices = _choices(possible, ranking)
+    fields = _kind_and_currency(possible.document)
+    for name, choice in choices.items():
+        sure = ranking.confidence(name, _trust_clues(name, choices, possible))
+        if choice.best is None and possible.evidence.labelled(name):
+            sure = min(sure, _LABEL_WITHOUT_VALUE)
+        fields[name] = _field_value(name, choice, sure)
+    return fields
 
 
-def _money(choice: Choice) -> Choice:
-    value = f"{Decimal(choice.value):.2f}"
-    return Choice(value, choice.strength, choice.text, choice.page, choice.box, choice.read_well, choice.flags)
+_LABEL_WITHOUT_VALUE = 0.85
+"""Where a label stands, a value was probably printed and not read."""
+_MAY_GO_ON = 0.9
+"""A name whose next row may belong to it: nothing on the page can tell."""
+GOES_ON = "name_may_go_on"
 
 
-def _field_value(name: str, found: _Found) -> FieldValue:
-    choices = found.choices.get(name, [])
-    if not choices:
-        return FieldValue(name, None, _ABSENT.get(name, 0.8), Decision.TO_VERIFY, reader=READER)
-    first = choices[0]
-    rest = _distinct(choices)
-    confidence = _confidence(name, first, rest, found.surer.get(name, 0.0))
+def trust_of(possible: Possible, ranking: Ranking) -> dict[str, tuple[str | None, dict[str, float]]]:
+    """The value chosen for every field with the clues to how far it can be trusted: what training needs."""
+    choices = _choices(possible, ranking)
+    best = {name: choice.best for name, choice in choices.items()}
+    return {n: (o.value if o else None, _trust_clues(n, choices, possible)) for n, o in best.items()}
+
+
+def _choices(possible: Possible, ranking: Ranking) -> dict[str, Choice]:
+    choices = {name: _choose(name, possible, ranking) for name in GROUP_OF}
+    if is_receipt(possible.document):
+        choices["seller_name"] = _shop(possible.options["seller_name"])
+    _totals_together(choices)
+    _parties_apart(choices)
+    return choices
+
+
+_SHOP = 0.75
+"""How often the topmost name of a receipt is the shop's."""
+
+
+def _shop(options: Sequence[Option]) -> Choice:
+    """A till prints the shop's name on top."""
+    rest = tuple((o, 0.1 / (1 + rank)) for rank, o in enumerate(options[1:_TRIED]))
+    return Choice(((options[0], _SHOP), *rest), 0.05) if options else Choice((), 1.0)
+
+
+def _choose(name: str, possible: Possible, ranking: Ranking) -> Choice:
+    options = possible.options[name]
+    chances = ranking.probabilities(name, possible.evidence.table(name, options))
+    together: dict[str, float] = {}
+    for option, chance in zip(options, chances[:-1], strict=True):
+        together[option.value] = together.get(option.value, 0.0) + float(chance)
+    best: dict[str, tuple[float, Option]] = {}
+    for option, chance in zip(options, chances[:-1], strict=True):
+        if option.value not in best or chance > best[option.value][0]:
+            best[option.value] = (float(chance), option)
+    ranked = sorted(((best[value][1], chance) for value, chance in together.items()), key=lambda r: -r[1])
+    return Choice(tuple(ranked), float(chances[-1]))
+
+
+_TRIED = 5
+_SUM_WORTH = 2.0
+_FLOOR = 1e-4
+
+
+def _totals_together(choices: dict[str, Choice]) -> None:
+    """Net, tax and gross are chosen as three that make a sum, where one is likely enough."""
+    names = ("total_without_tax", "total_tax", "total_with_tax")
+    best: tuple[float, tuple[tuple[Option | None, float], ...]] | None = None
+    tried = [[*choices[n].ranked[:_TRIED], (None, choices[n].absent)] for n in names]
+    for trio in product(*tried):
+        worth = sum(math.log(max(_FLOOR, chance)) for _, chance in trio)
+        worth += _SUM_WORTH * _sum_of([option for option, _ in trio])
+        if best is None or worth > best[0]:
+            best = (worth, trio)
+    if best is None:
+        return
+    for name, (option, _) in zip(names, best[1], strict=True):
+        choices[name] = _preferring(choices[name], option)
+
+
+def _sum_of(options: Sequence[Option | None]) -> int:
+    """1 when net + tax = gross, -1 when it is not, 0 when one is missing."""
+    values = [Decimal(o.value) for o in options if o is not None]
+    if len(values) < 3:
+        return 0
+    return 1 if abs(values[0] + values[1] - values[2]) <= 2 * CENT else -1
+
+
+def _preferring(choice: Choice, option: Option | None) -> Choice:
+    """The same chances with one option first, or none chosen."""
+    if option is None:
+        return Choice((), choice.absent) if choice.best is None else Choice(choice.ranked, 1.0)
+    ranked = sorted(choice.ranked, key=lambda r: r[0] is not option)
+    return Choice(tuple(ranked), min(choice.absent, ranked[0][1]))
+
+
+def _parties_apart(choices: dict[str, Choice]) -> None:
+    """Seller and buyer are two, and so are their numbers: the surer keeps the value."""
+    for one, two in (("seller_name", "buyer_name"), ("seller_siret", "buyer_siret"), ("issue_date", "due_date")):
+        first, second = choices[one].best, choices[two].best
+        if first is None or second is None or fold(first.value) != fold(second.value):
+            continue
+        if one == "issue_date" and first.mention is not second.mention:
+            continue
+        loser = two if choices[one].ranked[0][1] >= choices[two].ranked[0][1] else one
+        others = tuple(r for r in choices[loser].ranked if fold(r[0].value) != fold(first.value))
+        choices[loser] = Choice(others, choices[loser].absent)
+
+
+def _trust_clues(name: str, choices: Mapping[str, Choice], possible: Possible) -> dict[str, float]:
+    """What makes the choice of a field trustworthy, by name of `ranking.TRUST`."""
+    choice = choices[name]
+    option = choice.best
+    chances = sorted((*(c for _, c in choice.ranked), choice.absent), reverse=True)
+    own = min(choice.absent, 1.0) if option is None else choice.ranked[0][1]
+    rest = max((c for c in chances if c != own), default=0.0)
+    clues = {
+        "odds": math.log(max(1e-5, min(1 - 1e-5, own)) / (1 - max(1e-5, min(1 - 1e-5, own)))) / 5,
+        "margin": own - rest,
+        "ocr": float(possible.document.source == "ocr"),
+        "options": math.log1p(len(choice.ranked)) / 2,
+    }
+    by_rules = possible.options[name][0] if possible.options[name] and possible.options[name][0].strength > 0 else None
+    clues["rules agree"] = float((by_rules.value if by_rules else None) == (option.value if option else None))
+    if option is None:
+        return clues
+    mention = option.mention
+    pointed = possible.evidence.pointing(mention).get(name)
+    again = sum(o.value == option.value for o in possible.options[name])
+    clues |= {
+        "seen again": float(again > 1),
+        "own label": pointed.strength if pointed else 0.0,
+        "misreading": -math.log(max(0.02, 1.02 - min(1.0, mention.confidence))) / 4,
+        "mended or unchecked": float(mention.repaired or bool(option.more.get("check fails"))),
+        "key stands": float(GROUP_OF[name] == "number" and not mention.repaired and not option.more.get("check fails")),
+    }
+    if GROUP_OF[name] == "amount":
+        clues |= _sum_clues(name, option, choices)
+    return clues
+
+
+def _sum_clues(name: str, option: Option, choices: Mapping[str, Choice]) -> dict[str, float]:
+    """What the arithmetic says of a total that was chosen."""
+    best = {n: choices[n].best for n in ("total_without_tax", "total_tax", "total_with_tax", "amount_due")}
+    sums = _sum_of([best["total_without_tax"], best["total_tax"], best["total_with_tax"]])
+    gross = best["total_with_tax"]
+    if name == "amount_due":
+        same = gross is not None and gross.value == option.value
+        confirmed = same or bool(option.more.get("a gross less a deposit"))
+        return {
+            "sums agree": float(confirmed and sums == 1),
+            "sums disagree": float(sums == -1 or not confirmed),
+            "shares agree": float(bool(option.more.get("a gross less a deposit"))),
+        }
+    shares = {"total_without_tax": "sum of bases", "total_tax": "sum of taxes"}.get(name, "a sum as gross")
+    return {
+        "sums agree": float(sums == 1),
+        "sums disagree": float(sums == -1),
+        "shares agree": float(option.more.get(shares, 0.0) > 0),
+        "lines agree": float(option.more.get("sum of lines", 0.0) > 0),
+        "second best sum": float(option.more.get("labelled sum", 0.0)),
+    }
+
+
+def _field_value(name: str, choice: Choice, sure: float) -> FieldValue:
+    sure = round(min(0.9995, max(0.001, sure)), 4)
+    option = choice.best
+    if option is not None and GOES_ON in option.flags:
+        sure = min(sure, _MAY_GO_ON)
+    if option is None:
+        return FieldValue(name, None, sure, Decision.TO_VERIFY, reader=READER, candidates=_candidates(choice, None))
+    mention = option.mention
     return FieldValue(
         name,
-        first.value,
-        confidence,
+        option.value,
+        sure,
         Decision.TO_VERIFY,
-        page=first.page or None,
-        box=first.box if first.page else None,
-        text=first.text,
+        page=mention.cell.page,
+        box=mention.box,
+        text=mention.text,
         reader=READER,
-        candidates=tuple(
-            Candidate(c.value, c.text, round(0.5 * c.strength * c.read_well, 4), READER) for c in rest[:4]
-        ),
-        flags=first.flags,
+        candidates=_candidates(choice, option),
+        flags=option.flags,
     )
 
 
-def _distinct(choices: Sequence[Choice]) -> list[Choice]:
-    seen = {choices[0].value}
-    kept = []
-    for choice in choices[1:]:
-        if choice.value not in seen:
-            seen.add(choice.value)
-            kept.append(choice)
-    return kept
+_LEAST_CHANCE = 0.002
+_MOST_CANDIDATES = 4
 
 
-_ABSENT = {
-    "due_date": 0.9,
-    "seller_iban": 0.9,
-    "contract_reference": 0.93,
-    "buyer_service_code": 0.9,
-    "order_reference": 0.85,
-    "buyer_siret": 0.9,
-    "seller_vat_id": 0.85,
-    "seller_siret": 0.8,
-    "total_tax": 0.5,
-    "invoice_number": 0.3,
-}
-"""How sure it is that a field is not printed when none was found."""
-
-
-_NAME_AT_MOST = 0.96
-"""No arithmetic and no key guards a name."""
-_SHARPNESS = 1.6
-"""On real and drawn invoices values of strength 0.7 to 0.9 are right in 98 of 100 cases: the product is too modest."""
-
-
-def _confidence(name: str, first: Choice, rest: Sequence[Choice], surer: float) -> float:
-    rival = max((c.strength for c in rest), default=0.0)
-    margin = max(0.0, first.strength - rival)
-    sure = min(1.0, first.strength + surer) * (0.75 + 0.25 * min(1.0, margin * 2))
-    raw = min(1.0, sure * first.read_well)
-    if name.endswith("_name"):
-        return round(max(0.01, min(_NAME_AT_MOST, raw)), 4)
-    return round(max(0.01, min(0.999, 1 - math.pow(1 - raw, _SHARPNESS))), 4)
+def _candidates(choice: Choice, chosen: Option | None) -> tuple[Candidate, ...]:
+    others = [(o, c) for o, c in choice.ranked if o is not chosen and c >= _LEAST_CHANCE][:_MOST_CANDIDATES]
+    return tuple(Candidate(o.value, o.mention.text, round(c, 4), READER) for o, c in others)

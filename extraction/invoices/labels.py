@@ -130,7 +130,7 @@ def _in_cell(cell: Cell) -> list[Label]:
             if hit is not None:
                 taken.update(range(start, end))
                 found.extend(_labels(cell, start, end, *hit, whole=compact == "".join(words)))
-    found = [label for label in found if not _is_mere_word(label)]
+    found = [label for label in found if not _is_mere_word(label) and words[label.end : label.end + 1] != ["par"]]
     found.extend(_by_meaning(cell, words, before_colon, found))
     covered = {index for label in found for index in range(label.start, label.end)}
     if all(index in covered for index, word in enumerate(words) if word):
@@ -151,11 +151,27 @@ def _by_meaning(cell: Cell, words: Sequence[str], before_colon: int, found: Sequ
     if not 1 < end <= _WORDS_OF_A_LABEL or any(x.start == 0 and x.end >= end - 1 for x in found):
         return []
     text = " ".join(fold(t.text) for t in cell.tokens[:end])
-    known = next(((name, strength) for name, strength, pattern in _MEANINGS if pattern.search(text)), None)
-    if known is None or any(x.field == known[0] and x.strength >= known[1] and x.start == 0 for x in found):
+    hits = ((name, strength, pattern.search(text)) for name, strength, pattern in _MEANINGS)
+    name, strength, match = next((hit for hit in hits if hit[2]), ("", 0.0, None))
+    start = _word_at(cell, match.start()) if match else end
+    if start >= min(end, _LATEST_START) or any(x.field == name and x.strength >= strength for x in found):
         return []
-    box = Box.around(token.box for token in cell.tokens[:end])
-    return [Label(known[0], known[1], cell, 0, end, box, text.replace(" ", ""), not any(words[end:]))]
+    box = Box.around(token.box for token in cell.tokens[start:end])
+    whole = start == 0 and not any(words[end:])
+    return [Label(name, strength, cell, start, end, box, text.replace(" ", ""), whole)]
+
+
+_LATEST_START = 4
+
+
+def _word_at(cell: Cell, place: int) -> int:
+    """Index of the word that stands at a place in the folded words of a cell."""
+    length = 0
+    for index, token in enumerate(cell.tokens):
+        length += len(fold(token.text)) + 1
+        if place < length:
+            return index
+    return len(cell.tokens)
 
 
 _MERE_WORDS = frozenset({"du", "le", "au", "vom", "no"})

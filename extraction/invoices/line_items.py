@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from rapidfuzz import fuzz, process
 
 from extraction.invoices.labels import WORDING
-from extraction.invoices.mentions import Mention, amounts_in, rates_in
+from extraction.invoices.mentions import Mention, amounts_in, dates_in, rates_in
 from extraction.invoices.page_layout import Cell, Document, Row, fold
 from models.geometry import Box
 from models.reading import InvoiceLine
@@ -30,6 +30,7 @@ _END = re.compile(
     r"|^zwischensumme|^netto"
     r"|^report\b|^arrete|^reglement|^total|^acompte|^merci|^cumul|^somme|^base\b|^recapitul|^soit |^echeance"
     r"|^hors taxes"
+    r"|^zahlungsb|^\w*steueraufschl|^belegsumme|^detail (?:de la )?tva|^modalites|^positionssumme|^rechnungssumme"
     r"|^toutes taxes|^remise globale|^montant a|^rechnungsbetrag|^taux\b|^prix total|^solde|^page \d"
 )
 
@@ -91,10 +92,13 @@ def read_line_items(document: Document) -> LineItems:
     """Line items of every page; a head without lines under it says nothing of the pages that follow."""
     heads = _heads(document)
     items: list[Item] = []
+    goes_on = False
     for page in range(1, len(document.page_sizes) + 1):
-        for head in [h for h in heads if h.page == page] or _carried(heads, page, document):
-            items.extend(_items_under(head, document, page))
-    lines = tuple(_line(item) for item in items)
+        own = [h for h in heads if h.page == page]
+        for head in own or (_carried(heads, page) if goes_on else []):
+            found, goes_on = _items_under(head, document, page)
+            items.extend(found)
+    lines = tuple(_line(item) for item in items if not _is_allowance(item))
     if not lines:
         lines, rows = _by_arithmetic(document)
         return LineItems(lines, rows, frozenset(n for h in heads for n in h.rows))
@@ -102,7 +106,21 @@ def read_line_items(document: Document) -> LineItems:
     return LineItems(lines, rows, frozenset(number for head in heads for number in head.rows))
 
 
-def _carried(heads: Sequence[Head], page: int, document: Document) -> list[Head]:
+_ALLOWANCE = re.compile(
+    r"^(?:\w{1,4} )?(?:remise|rabais|ristourne|escompte|charge|abschlag|zuschlag|discount|allowance|rabatt|surcharge"
+    r"|total|sous total|net a payer)\b"
+)
+
+
+def _is_allowance(item: Item) -> bool:
+    """A row that lowers or raises the whole is no line: it has no quantity times price."""
+    numbers = item.numbers
+    if "quantity" in numbers and "unit_price" in numbers:
+        return False
+    return bool(_ALLOWANCE.match(fold(" ".join(item.words))))
+
+
+def _carried(heads: Sequence[Head], page: int) -> list[Head]:
     """A table may go on over the page without its head."""
     before = [head for head in heads if head.page == page - 1]
     return [Head(before[-1].columns, (), page)] if before else []
@@ -156,11 +174,33 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
                 else:
                     home.append(part)
     columns = []
-    for stack in stacks:
+    for stack in _with_tails(stacks):
         kind = _column_kind(" ".join(cell.text for cell in stack))
         columns.append(Column(kind or "unknown", Box.around(cell.box for cell in stack)))
     known = [c for c in columns if c.kind != "unknown"]
     return sorted(columns, key=lambda c: c.box.x) if 2 * len(known) >= len(columns) else []
+
+
+_TAIL = re.compile(r"^(?:ht|h t|eur|euros?|unitaires?|unit|net|ttc|nette?s?)$")
+_TAIL_GAP_MM = 4.0
+
+
+def _with_tails(stacks: Sequence[list[Cell]]) -> list[list[Cell]]:
+    """`P.U.` and `HT` a little apart are one head."""
+    found: list[list[Cell]] = []
+    for stack in sorted(stacks, key=lambda s: min(c.box.x for c in s)):
+        before = found[-1][-1] if found else None
+        near = before is not None and 0 <= stack[0].box.x - before.box.right < _TAIL_GAP_MM
+        if (
+            before is not None
+            and near
+            and before.row == stack[0].row
+            and _TAIL.match(" ".join(c.folded for c in stack))
+        ):
+            found[-1].extend(stack)
+        else:
+            found.append(stack)
+    return found
 
 
 def _split_heads(cell: Cell) -> list[Cell]:
@@ -196,22 +236,51 @@ def _column_kind(text: str) -> str | None:
     if len(compact) < 5:
         return None
     hit = process.extractOne(compact, _LONG, scorer=fuzz.ratio, score_cutoff=82)
-    return _KNOWN[hit[0]] if hit else None
+    return _KNOWN[hit[0]] if hit else _by_meaning(fold(text))
 
 
-def _items_under(head: Head, document: Document, page: int) -> list[Item]:
+_MEANINGS = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("other", r"remise|rabais|discount|^(?:no|ref|code|pos|art) |^date|periode|artikel ?nr|art nr"),
+        ("gross", r"\bttc\b|brutto|incl"),
+        ("rate", r"^(?:taux|%|tva|t v a|ust|mwst|vat|btw|iva|steuer)\b"),
+        ("quantity", r"\b(?:qte|qt|quantite|qty|quantity|menge|anzahl|hoeveelheid|cantidad|quantita|nombre)\b"),
+        (
+            "unit_price",
+            r"\b(?:p u|pu|prix (?:u|unit\w*|net|ht)|unit\w* price|einzelpreis|nettopreis|prijs|precio|tarif)\b",
+        ),
+        ("total", r"\b(?:montant|total|\w*betrag|entgelt|amount|importe|bedrag|gesamt\w*|prix total)\b"),
+        ("description", r"^(?:design|descri|libelle|bezeichn|beschreib|artikelb|omschrijv|nature|prestation)"),
+    )
+)
+_WORDS_OF_A_HEAD = 6
+
+
+def _by_meaning(folded: str) -> str | None:
+    """The kind of a head nobody listed, by a word in it."""
+    if not folded or len(folded.split()) > _WORDS_OF_A_HEAD or any(c.isdigit() for c in folded):
+        return None
+    return next((kind for kind, pattern in _MEANINGS if pattern.search(folded)), None)
+
+
+def _items_under(head: Head, document: Document, page: int) -> tuple[list[Item], bool]:
+    """The line items below a head, and whether the table may go on over the page."""
     items: list[Item] = []
+    described = head.has("description")
     start = head.rows[-1] + 1 if head.rows else 0
     loose: list[tuple[Row, str]] = []
     for row in (row for row in document.rows[start:] if row.page == page):
-        if row.number in head.rows or _column_kinds(row) >= 3:
+        if row.number in head.rows or _column_kinds(row) >= 3 or (items and _heads_totals(row)):
             if items:
-                break
+                return items, False
             continue
         numbers, words = _assign(row, head)
         if items and _ends(row, words, numbers):
-            break
-        if _is_item(numbers, head):
+            return items, bool(
+                re.match(r"^a reporter|^report\b|^sous total|^page|^suite|^zwischensumme", fold(row.text))
+            )
+        if _is_item(numbers, head) and (any(c.isalpha() for c in words) or _proven(numbers) or not described):
             if not _ends(row, words, numbers) or ("quantity" in numbers and "unit_price" in numbers):
                 _find_price(row, numbers, document)
                 item = Item([row.number], [words] if words else [], numbers, row.box.bottom)
@@ -223,10 +292,21 @@ def _items_under(head: Head, document: Document, page: int) -> list[Item]:
             if items and row.box.y - items[-1].bottom < 3.5:
                 items[-1].go_on(row, words)
             elif items and row.box.y - items[-1].bottom > 40:
-                break
+                return items, row.box.y > _LOW_ON_PAGE * document.page_sizes[page - 1][1]
             else:
                 loose.append((row, words))
-    return items
+    return items, True
+
+
+_LOW_ON_PAGE = 0.85
+_GOES_ON = re.compile(r"^a reporter|^report\b|^sous total|^page|^suite|^zwischensumme")
+
+
+def _proven(numbers: dict[str, Mention]) -> bool:
+    """Quantity times price is the total."""
+    found = [numbers.get(name) for name in ("quantity", "unit_price", "total")]
+    values = [mention.amount for mention in found if mention is not None]
+    return len(values) == 3 and _agree(*values)
 
 
 _PRICE_NEAR_MM = 7.0
@@ -246,6 +326,18 @@ def _find_price(row: Row, numbers: dict[str, Mention], document: Document) -> No
                 if free and mention.marked and _agree(quantity.amount, mention.amount, total.amount):
                     numbers["unit_price"] = mention
                     return
+
+
+_WORD_OF_TOTALS = re.compile(
+    r"\b(?:ht|h t|tva|ttc|t t c|total|base|taux|net|vat|\w*betrag|payer|acompte|ust|mwst|paid)\b"
+)
+
+
+def _heads_totals(row: Row) -> bool:
+    """Heads of the VAT breakdown or of totals side by side: short cells without a figure, two of them of totals."""
+    if len(row.cells) < 3 or any(c.isdigit() for c in re.sub(r"\d+(?:,\d+)? ?%", "", row.text)):
+        return False
+    return sum(len(cell.tokens) <= 5 and bool(_WORD_OF_TOTALS.search(cell.folded)) for cell in row.cells) >= 2
 
 
 def _column_kinds(row: Row) -> int:
@@ -335,7 +427,9 @@ def _away(mention: Mention, is_rate: bool, inside_words: bool, column: Column) -
 
 
 def _numbers(cell: Cell) -> list[tuple[Mention, bool]]:
-    return [*((m, False) for m in amounts_in(cell)), *((m, True) for m in rates_in(cell))]
+    days = {i for day in dates_in(cell) for i in range(day.start, day.end)}
+    amounts = [m for m in amounts_in(cell) if not days.intersection(range(m.start, m.end))]
+    return [*((m, False) for m in amounts), *((m, True) for m in rates_in(cell))]
 
 
 def _inside_words(mention: Mention, cell: Cell) -> bool:
@@ -422,7 +516,7 @@ def _by_arithmetic(document: Document) -> tuple[tuple[InvoiceLine, ...], frozens
         hit = _triple([value for value, _ in found])
         if hit is None:
             continue
-        q, p, t = hit
+        q, p, t = _quantity_first(*hit, found)
         first = min(m.box.x for _, m in found)
         words = [token.text for cell in row.cells for token in cell.tokens if token.box.right <= first]
         rates = [rate for cell in row.cells for rate in rates_in(cell)]
@@ -430,6 +524,15 @@ def _by_arithmetic(document: Document) -> tuple[tuple[InvoiceLine, ...], frozens
         lines.append(InvoiceLine(" ".join(words), _plain(q), _money(p), _money(t), rate))
         rows.add(row.number)
     return tuple(lines), frozenset(rows)
+
+
+def _quantity_first(
+    q: Decimal, p: Decimal, t: Decimal, found: Sequence[tuple[Decimal, Mention]]
+) -> tuple[Decimal, Decimal, Decimal]:
+    """Of the two factors, the quantity is the one without two decimals; a unit may follow it."""
+    written = {value: mention.text for value, mention in reversed(found)}
+    priced = [bool(re.search(r"[.,]\d{2,4}\b", written.get(value, ""))) for value in (q, p)]
+    return (p, q, t) if priced == [True, False] else (q, p, t)
 
 
 def _triple(values: Sequence[Decimal]) -> tuple[Decimal, Decimal, Decimal] | None:

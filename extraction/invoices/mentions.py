@@ -63,6 +63,12 @@ _PERCENT = re.compile(r"(?<![0-9])([0-9]{1,2}(?:\s?[.,]\s?[0-9]{1,3})?)\s?%")
 
 def amounts_in(cell: Cell) -> list[Mention]:
     """Numbers of a cell that can be money or a quantity; rates, days and codes are left out."""
+    if "amounts" not in cell.found:
+        cell.found["amounts"] = _amounts_in(cell)
+    return cell.found["amounts"]
+
+
+def _amounts_in(cell: Cell) -> list[Mention]:
     text, places = _joined(cell)
     found = []
     for match in _NUMBER.finditer(text):
@@ -100,6 +106,12 @@ def _point(text: str) -> str:
 
 def rates_in(cell: Cell) -> list[Mention]:
     """Percentages of a cell, as decimal strings without trailing zeros."""
+    if "rates" not in cell.found:
+        cell.found["rates"] = _rates_in(cell)
+    return cell.found["rates"]
+
+
+def _rates_in(cell: Cell) -> list[Mention]:
     text, places = _joined(cell)
     found = []
     for match in _PERCENT.finditer(text):
@@ -126,6 +138,7 @@ def _words(places: list[int], start: int, end: int) -> tuple[int, int]:
 _MONTH = r"[A-Za-zÀ-ÿ]{3,10}"
 _DATE = re.compile(
     rf"(?<![0-9A-Za-z])(?:[0-9]{{1,2}}\s?([/.\-])\s?[0-9]{{1,2}}\s?\1\s?(?:20[0-9]{{2}}|[0-9]{{2}})(?![0-9])"
+    rf"|[0-3][0-9] [01][0-9] 20[0-9]{{2}}(?![0-9])"
     rf"|20[0-9]{{2}}([/.\-])[0-9]{{1,2}}\2[0-9]{{1,2}}(?![0-9])"
     rf"|[0-9]{{1,2}}(?:er|st|nd|rd|th|\.)?[\s.\-/]?\s?{_MONTH}\.?[\s.,\-/]*20[0-9]{{2}}(?![0-9])"
     rf"|{_MONTH}\.?\s[0-9]{{1,2}}(?:st|nd|rd|th)?,?\s20[0-9]{{2}}(?![0-9]))"
@@ -140,6 +153,12 @@ _GERMAN = {"januar": "janvier", "februar": "fevrier", "marz": "mars", "mai": "ma
 
 def dates_in(cell: Cell) -> list[Mention]:
     """Days of a cell, ISO."""
+    if "dates" not in cell.found:
+        cell.found["dates"] = _dates_in(cell)
+    return cell.found["dates"]
+
+
+def _dates_in(cell: Cell) -> list[Mention]:
     text, places = _joined(cell)
     found = []
     for match in _DATE.finditer(text):
@@ -175,6 +194,8 @@ def _month_first(text: str) -> date | None:
 
 
 def _day(text: str) -> date | None:
+    if re.fullmatch(r"[0-9]{2} [0-9]{2} [0-9]{4}", text):
+        text = text.replace(" ", "/")
     if not re.search(r"[A-Za-zÀ-ÿ]", text):
         return parse_date(re.sub(r"\s", "", text)) or _month_first(re.sub(r"\s", "", text))
     words = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b", "", text).replace(".", " ")
@@ -199,6 +220,8 @@ def numbers_of(document: Document, value_type: str) -> list[Mention]:
     patterns = {"iban": _IBAN, "vat_id": _VAT, "siret": _RUN, "siren": _RUN}
     found: list[Mention] = []
     for cell in document.cells if value_type == "siren" else _readable(document):
+        if not _SEVEN_FIGURES.search(cell.text):
+            continue
         text, places = _joined(cell)
         for match in _overlapping(patterns[value_type], text):
             hit = _standing(value_type, match[0])
@@ -207,6 +230,9 @@ def numbers_of(document: Document, value_type: str) -> list[Mention]:
                 start, end = _words(places, match.start(), match.start() + used)
                 found.append(mention_of(cell, start, end, value, repaired=repaired))
     return _each_once(found)
+
+
+_SEVEN_FIGURES = re.compile(r"(?:[0-9OIlSBZ][^0-9OIlSBZ]*){7}")
 
 
 _LABELLED = {
@@ -222,6 +248,8 @@ def unchecked_numbers(document: Document, value_type: str) -> list[Mention]:
     """Numbers that stand right behind their own name but do not pass their check: misread, or wrong on paper."""
     found = []
     for cell in _readable(document):
+        if not _SEVEN_FIGURES.search(cell.text):
+            continue
         text, places = _joined(cell)
         for match in _LABELLED[value_type].finditer(text):
             value = match[1]
@@ -238,6 +266,11 @@ def _readable(document: Document) -> Iterator[Cell]:
         for left, right in pairwise(row.cells):
             if right.box.x - left.box.right < 12 and _mostly_digits(right):
                 yield Cell((*left.tokens, *right.tokens), Box.around((left.box, right.box)), left.page, left.row)
+    for upper, lower in pairwise(document.rows):
+        near = upper.page == lower.page and lower.box.y - upper.box.bottom < 3
+        if near and re.search(r"(?:[0-9]|\bFR)$", upper.text) and re.match(r"[0-9]", lower.text):
+            top, low = upper.cells[-1], lower.cells[0]
+            yield stacked(top.part(max(0, len(top.tokens) - 8), len(top.tokens)), low)
     for top, low in stacks(document):
         if _mostly_digits(top) and _mostly_digits(low) and abs(top.box.center_x - low.box.center_x) < 8:
             yield stacked(top, low)

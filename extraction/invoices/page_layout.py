@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 from models.geometry import MM_PER_INCH, Box
 from models.text import PageText
@@ -17,6 +18,7 @@ _SAME_ROW = 0.5
 """Two words share a row when their middles are nearer than this share of the smaller height."""
 _CELL_GAP = 0.8
 """A gap wider than this share of the text's height parts two cells; a blank is about a quarter of it."""
+_BLANKS_IN_A_GAP = 1.6
 _CELL_GAP_LETTERS = 1.35
 """... and than this many letters: in a typewriter's font a blank is as wide as a letter."""
 
@@ -40,10 +42,12 @@ class Cell:
     """1-based."""
     row: int
     """Index of its row within the document."""
+    text: str = field(init=False)
+    found: dict[str, list[Any]] = field(init=False, default_factory=dict)
+    """Mentions found in it, by kind: looked for once."""
 
-    @property
-    def text(self) -> str:
-        return " ".join(token.text for token in self.tokens)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", " ".join(token.text for token in self.tokens))
 
     @property
     def folded(self) -> str:
@@ -143,7 +147,8 @@ def _joined(tokens: list[Token]) -> list[Token]:
 
 
 def _is_one_number(left: Token, right: Token) -> bool:
-    if not (left.text[-1] in ".," and left.text[-2:-1].isdigit() and right.text[0].isdigit()):
+    number = left.text[-1] in ".," and left.text[-2:-1].isdigit() and right.text[0].isdigit()
+    if not number and not (left.text[-1] == "_" and right.text[0].isalnum()):
         return False
     height = min(left.box.height, right.box.height)
     near = -0.3 * height < right.box.x - left.box.right < _JOIN_GAP * height
@@ -239,7 +244,30 @@ def _rows(tokens: list[Token], *, page: int, first: int) -> list[Row]:
     for sign in signs:
         _beside(sign, groups).append(sign)
     groups.sort(key=lambda g: median(t.box.center_y for t in g))
-    return [_row(group, page=page, number=first + index) for index, group in enumerate(groups)]
+    blank = _blank(groups)
+    return [_row(group, page=page, number=first + index, blank=blank) for index, group in enumerate(groups)]
+
+
+_USUAL_BLANK = 0.45
+_WIDEST_BLANK = 1.15
+_LEAST_BLANKS = 12
+
+
+def _blank(groups: list[list[Token]]) -> float:
+    """The gap between two words of a sentence on this page, as a share of their height.
+
+    A typewriter's font, or one whose letters are boxed tightly, has wide blanks.
+    """
+    gaps = []
+    for group in groups:
+        ordered = sorted(group, key=lambda t: t.box.x)
+        for left, right in pairwise(ordered):
+            if left.text[-1].isalpha() and right.text[0].isalpha() and left.text[-1].islower():
+                gaps.append((right.box.x - left.box.right) / max(2.0, min(left.box.height, right.box.height)))
+    near = sorted(g for g in gaps if 0 < g < 2)
+    if len(near) < _LEAST_BLANKS:
+        return _USUAL_BLANK
+    return min(_WIDEST_BLANK, max(_USUAL_BLANK, near[len(near) // 2]))
 
 
 def _beside(sign: Token, groups: list[list[Token]]) -> list[Token]:
@@ -266,7 +294,7 @@ def _row_of(token: Token, groups: list[list[Token]]) -> list[Token] | None:
     return None
 
 
-def _row(tokens: list[Token], *, page: int, number: int) -> Row:
+def _row(tokens: list[Token], *, page: int, number: int, blank: float = _USUAL_BLANK) -> Row:
     tokens.sort(key=lambda t: t.box.x)
     parts: list[list[Token]] = [[tokens[0]]]
     for token in tokens[1:]:
@@ -274,6 +302,7 @@ def _row(tokens: list[Token], *, page: int, number: int) -> Row:
         height = min(median(t.box.height for t in parts[-1]), max(token.box.height, 2.0))
         letter = max(t.box.width / len(t.text) for t in (last, token))
         gap = max(_CELL_GAP * max(height, 2.0), min(_CELL_GAP_LETTERS * letter, 1.5 * height))
+        gap = max(gap, _BLANKS_IN_A_GAP * blank * max(height, 2.0))
         if token.box.x - last.box.right > gap and token.text != ":":
             parts.append([token])
         else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention, mention_of, numbers_of, unchecked_numbers
+from extraction.invoices.options import seen_in_addresses
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.pointing import strengths
 from models.geometry import Box
@@ -21,7 +22,7 @@ _BUYER = re.compile(
     r"|centre hospitalier|etablissement public|universite|ministere|sidec|cc des|cc du|eaux d|eau d|sieg?)\b"
 )
 _LEGAL = re.compile(
-    r"\b(?:sarl|sas|sasu|eurl|sa|snc|sci|scop|eirl|gmbh|ag|ltd|inc|bv|nv|gie|selarl|ei|kg|ohg|llc|sca|scic|plc"
+    r"\b(?:sarl|sas|sasu|eurl|sa|snc|sci|scop|eirl|gmbh|ag|ltd|inc|bv|bhd|enterprise|trading|nv|gie|selarl|ei|kg|ohg|llc|sca|scic|plc"
     r"|s a r l|s a s|s a|micro entreprise|ets|entreprise|et fils|cabinet|associes)\b"
 )
 _POSTAL = re.compile(r"(?:^|\s)(?:[FD]\s?-?\s?)?[0-9]{5}\s+[A-ZÀ-Ýa-zà-ÿ]{2}")
@@ -50,6 +51,8 @@ class Party:
     cell: Cell
     score: float
     text: str
+    more: Mapping[str, float] = field(default_factory=dict)
+    """What speaks for it, by feature name of `extraction.invoices.options.EXTRAS`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,38 +116,121 @@ def choose_names(
 ) -> tuple[list[Party], list[Party]]:
     """Possible names of seller and buyer, best first; no name stands in `item_rows`, the line items and their heads."""
     blocks = address_blocks(document)
-    width, height = document.page_sizes[0] if document.page_sizes else (210.0, 297.0)
-    tops = {id(block.top): block for block in blocks}
-    tallest = max((c.box.height for c in document.on_page(1) if c.box.y < height / 2), default=4.0)
-    everywhere = [cell.folded for cell in document.cells]
+    page = _Page(document, labels, {id(block.top): block for block in blocks})
     sellers: list[Party] = []
     buyers: list[Party] = []
-    for cell in document.on_page(1):
-        name = None if cell.row in item_rows else _name(cell, labels)
-        if name is None:
-            continue
-        name += _wrapped(cell, tops)
-        text, folded = name, fold(name)
-        common = _common(cell, tops, height)
-        found = _labelled(cell, labels, document)
-        common += 0.6 * (len(folded) > 5 and sum(folded in text for text in everywhere) > 1)
-        buyer_word, legal = bool(_BUYER.search(folded)), bool(_LEGAL.search(folded))
-        seller = common + 1.0 * legal - 1.2 * buyer_word + 0.6 * (cell.box.y < 0.12 * height)
-        seller += 0.8 * (cell.box.x < width / 2) * (cell.box.y < 0.3 * height) + 0.7 * (
-            cell.box.height >= 0.75 * tallest
-        )
-        seller += 1.3 * found.get("seller_name", 0.0) - 1.3 * found.get("buyer_name", 0.0) - 0.004 * cell.box.y
-        buyer = (
-            common
-            + 1.5 * buyer_word
-            - 0.7 * legal
-            + 1.8 * found.get("buyer_name", 0.0)
-            + 0.5 * (cell.box.x > 0.35 * width)
-        )
-        buyer -= 1.0 * found.get("seller_name", 0.0) + 0.6 * (cell.box.y < 0.07 * height)
-        sellers.append(Party(cell, seller, text))
-        buyers.append(Party(cell, buyer, text))
+    for cell, name in _possible_names(document, labels, item_rows):
+        text = name + _wrapped(cell, page.tops)
+        more = page.clues(cell, text)
+        sellers.append(Party(cell, more["as seller"], text, more))
+        buyers.append(Party(cell, more["as buyer"], text, more))
     return _apart(sellers, buyers)
+
+
+def _possible_names(
+    document: Document, labels: Sequence[Label], item_rows: frozenset[int]
+) -> Iterator[tuple[Cell, str]]:
+    for cell in document.on_page(1):
+        if cell.row in item_rows:
+            continue
+        name = _name(cell, labels)
+        if name is not None:
+            yield cell, name
+        else:
+            yield from _within(cell, labels)
+
+
+_REGISTER_WORDS = re.compile(
+    r"[\s,–|•-]*(?:\b(?i:soci[ée]t[ée])\b|(?i:soci[ée]t[ée]\s?anonyme)|\bS\.?A\.?(?:S|R\.?L)?\.?U?\b"
+    r"|\bSarl\b|\bEURL\b"
+    r"|(?i:\bau capital|\bsi[èe]ge|\bR\.?C\.?S\b|\bSIRE[TN]\b|\bTVA\b|\bN° TVA))"
+)
+
+
+def _within(cell: Cell, labels: Sequence[Label]) -> Iterator[tuple[Cell, str]]:
+    """A name that stands in a longer line: before the register words of a footer, or behind `Titulaire du compte :`."""
+    text = cell.text
+    match = _REGISTER_WORDS.search(text)
+    if (
+        match is not None
+        and 3 <= match.start() <= 50
+        and re.search(r"(?i)capital|RCS|R\. ?C\. ?S|si[èe]ge|siret", text)
+    ):
+        name = text[: match.start()].strip(" :,-–|•")
+        if (
+            sum(c.isalpha() for c in name) >= 3
+            and not any(c.isdigit() for c in name)
+            and not _NOT_NAME.search(fold(name))
+        ):
+            yield cell, name
+    for label in labels:
+        if label.cell is cell and label.field in _NAMING and label.start > 0 and label.end < len(cell.tokens):
+            rest = cell.part(label.end, len(cell.tokens))
+            name = rest.text.lstrip(": ")
+            if sum(c.isalpha() for c in name) >= 3 and len(name) < 50 and len(rest.tokens) <= 7:
+                yield rest, name
+
+
+@dataclass(slots=True)
+class _Page:
+    """Clues to names that need the whole first page."""
+
+    document: Document
+    labels: Sequence[Label]
+    tops: dict[int, Block]
+    tallest: float = field(init=False)
+    folded: list[str] = field(init=False)
+    addresses: str = field(init=False)
+    members: dict[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        width, height = self.size
+        del width
+        self.tallest = max((c.box.height for c in self.document.on_page(1) if c.box.y < height / 2), default=4.0)
+        self.folded = [cell.folded for cell in self.document.cells]
+        self.addresses = seen_in_addresses(self.document)
+        self.members = {id(c): i for b in self.tops.values() for i, c in enumerate(b.cells)}
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.document.page_sizes[0] if self.document.page_sizes else (210.0, 297.0)
+
+    def clues(self, cell: Cell, text: str) -> dict[str, float]:
+        width, height = self.size
+        folded = fold(text)
+        again = len(folded) > 5 and sum(folded in other for other in self.folded) > 1
+        common = _common(cell, self.tops, height) + 0.6 * again
+        found = _labelled(cell, self.labels, self.document)
+        named_seller, named_buyer = found.get("seller_name", 0.0), found.get("buyer_name", 0.0)
+        body, legal = bool(_BUYER.search(folded)), bool(_LEGAL.search(folded))
+        tall = cell.box.height >= 0.75 * self.tallest
+        seller = common + 1.0 * legal - 1.2 * body + 0.6 * (cell.box.y < 0.12 * height)
+        seller += 0.8 * (cell.box.x < width / 2) * (cell.box.y < 0.3 * height) + 0.7 * tall
+        seller += 1.3 * named_seller - 1.3 * named_buyer - 0.004 * cell.box.y
+        buyer = common + 1.5 * body - 0.7 * legal + 1.8 * named_buyer + 0.5 * (cell.box.x > 0.35 * width)
+        buyer -= 1.0 * named_seller + 0.6 * (cell.box.y < 0.07 * height)
+        block = self.tops.get(id(cell))
+        letters = "".join(c for c in folded if c.isalpha())
+        long_words = [w for w in folded.split() if len(w) > 3]
+        return {
+            "as seller": seller,
+            "as buyer": buyer,
+            "top of an address": float(block is not None and len(block.cells) > 1),
+            "rows of its address": (1 + self.members[id(cell)]) / 4 if id(cell) in self.members else 0.0,
+            "legal form": float(legal),
+            "public body": float(body),
+            "named seller": named_seller,
+            "named buyer": named_buyer,
+            "seen in an e-mail or web address": float(
+                len(letters) > 3 and (letters[:10] in self.addresses or any(w in self.addresses for w in long_words))
+            ),
+            "in a legal line": float(bool(_REGISTER_WORDS.search(cell.text)) and len(cell.tokens) > 5)
+            + 0.5 * sum(folded in other and len(other) > len(folded) + 15 for other in self.folded[-12:]),
+            "in the lowest tenth": float(cell.box.y > 0.88 * height),
+            "in the highest tenth": float(cell.box.y < 0.12 * height),
+            "tallest": float(tall),
+            "a person": float(bool(re.match(r"(?:m|mme|mr|monsieur|madame|herr|herrn|frau|mrs|ms|dr)\b", folded))),
+        }
 
 
 def _apart(sellers: list[Party], buyers: list[Party]) -> tuple[list[Party], list[Party]]:
@@ -199,6 +285,8 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
             last, after = cell.tokens[label.end - 1].text, cell.tokens[label.end].text
             if last.endswith(":") or after.startswith(":"):
                 text = " ".join(t.text for t in cell.tokens[label.end :]).lstrip(": ")
+    text = re.sub(r"^(?i:nom|raison sociale|soci[ée]t[ée]|name|firma)\s?:\s*", "", text)
+    text = re.sub(r"\s*\(\s*[A-Z]{0,2}[0-9][\w\- ]*\)?$", "", text)
     folded = fold(text)
     letters = sum(c.isalpha() for c in text)
     if (
@@ -266,12 +354,43 @@ def _between_rows(label: Label, cell: Cell, document: Document) -> bool:
     return any(c.box.x < cell.box.right and cell.box.x < c.box.right for row in rows for c in row.cells)
 
 
+_TILL = re.compile(
+    r"\b(?:cash|change|cashier|tendered|receipt|rounding|gst|sdn bhd|tax invoice|ticket|caisse|caissier|rendu"
+    r"|especes|carte bancaire|visa|thank you|merci de votre visite|total qty|sub total|qty)\b"
+)
+_TILL_WORDS = 4
+_PAID_WORDS = {"cash", "change", "cashier", "rendu", "caisse", "tendered", "rounding", "caissier", "especes"}
+
+
+def is_receipt(document: Document) -> bool:
+    """A till printed it: one page, four of its words, and nobody it is addressed to."""
+    if len(document.page_sizes) != 1:
+        return False
+    words = {word for cell in document.cells for word in _TILL.findall(cell.folded)}
+    return bool(words & _PAID_WORDS) and len(words) >= _TILL_WORDS
+
+
+def goes_on(party: Party, document: Document) -> bool:
+    """The row close below a name may belong to it: letters alone, no street, no town, no label."""
+    cell = party.cell
+    for row in document.rows[cell.row + 1 : cell.row + 3]:
+        for low in row.cells:
+            near = low.page == cell.page and abs(low.box.x - cell.box.x) < 2
+            if not near or not -1 <= low.box.y - cell.box.bottom <= 0.9 * cell.box.height:
+                continue
+            plain = not any(c.isdigit() for c in low.text) and len(low.tokens) > 1
+            return plain and not _STREET.search(low.folded) and not _is_label(low)
+    return False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Identities:
     """Register and bank numbers by field, best first, each with its strength."""
 
     pools: dict[str, list[tuple[Mention, float]]]
     seen: tuple[Mention, ...]
+    near_buyer: Callable[[Mention], bool]
+    """Whether a number stands within the buyer's address or column."""
 
 
 def choose_identities(document: Document, labels: Sequence[Label]) -> Identities:
@@ -303,6 +422,7 @@ def choose_identities(document: Document, labels: Sequence[Label]) -> Identities
     return Identities(
         {"seller_siret": sellers, "buyer_siret": buyers, "seller_vat_id": vat_pool, "seller_iban": bank},
         tuple(seen),
+        lambda mention: _near_buyer(mention, useful, document),
     )
 
 

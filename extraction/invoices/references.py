@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention, dates_in, mention_of, stacked, stacks
+from extraction.invoices.options import Evidence, Option
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.pointing import Pointed, by_page, strengths
 
@@ -56,6 +57,47 @@ def choose_references(
         pools[name].sort(key=lambda n: (-round(n.strength, 2), n.mention.cell.row))
     _give_each_once(pools)
     return pools
+
+
+def reference_options(
+    document: Document,
+    pools: Mapping[str, Sequence[Named]],
+    labels: Sequence[Label],
+    taken: Sequence[Mention],
+    evidence: Evidence,
+    item_rows: frozenset[int],
+) -> dict[str, list[Option]]:
+    """For each reference the words it may be: those the rules take, then those a weaker label points at.
+
+    Any number on the upper part of the first page may be the invoice's.
+    """
+    covered = {id(label.cell.tokens[i]) for label in labels for i in range(label.start, label.end)}
+    covered |= {id(m.cell.tokens[i]) for m in taken for i in range(m.start, m.end)}
+    height = document.page_sizes[0][1] if document.page_sizes else 297.0
+    shaped = [m for m in _shaped(document, covered) if m.cell.row not in item_rows and 1 < len(m.value) < 31]
+    found: dict[str, list[Option]] = {}
+    for name in REFERENCE_FIELDS:
+        options = [Option(n.mention.value, n.mention, n.strength) for n in pools[name][:_MOST]]
+        known = {(o.mention.cell.page, o.mention.box) for o in options}
+        weaker: list[tuple[float, Mention]] = []
+        for mention in shaped:
+            if (mention.cell.page, mention.box) in known:
+                continue
+            own = evidence.pointing(mention).get(name)
+            digits = any(c.isdigit() for c in mention.value)
+            free = name == "invoice_number" and digits and len(mention.value) > 2 and mention.cell.page == 1
+            if own is not None and (digits or name == "buyer_service_code"):
+                weaker.append((own.strength, mention))
+            elif free and mention.box.y < _UPPER_PART * height:
+                weaker.append((0.0, mention))
+        weaker.sort(key=lambda w: -w[0])
+        options += [Option(m.value, m, 0.0) for _, m in weaker[: _MOST - len(options)]]
+        found[name] = options
+    return found
+
+
+_MOST = 14
+_UPPER_PART = 0.55
 
 
 _RIVALS = (

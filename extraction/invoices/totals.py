@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations, product
 
 from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention, rates_in
+from extraction.invoices.options import Option
 from extraction.invoices.page_layout import Document, Row
 from extraction.invoices.pointing import Pointed, by_page, strengths
 from models.reading import VatShare
@@ -17,7 +18,7 @@ CENT = Decimal("0.01")
 TOTAL_FIELDS = ("total_without_tax", "total_tax", "total_with_tax", "amount_due", "deposit")
 _MOST = 9
 """Candidates a field that are tried against each other."""
-_LEAST_STRENGTH = 0.25
+_LEAST_STRENGTH = 0.2
 _ASKED_FROM = 0.6
 """A label of what is to be paid that strong confirms a total."""
 
@@ -56,6 +57,8 @@ class Totals:
     chosen: dict[str, Total]
     pools: dict[str, list[Total]]
     shares: tuple[Share, ...]
+    seen_shares: tuple[Share, ...]
+    """Every row that reads as one of the VAT breakdown, those of another page or that do not make up the total too."""
     sums_agree: bool
     lines_agree: bool
 
@@ -82,8 +85,8 @@ def choose_totals(
     shares = _vat_shares(document, outside, item_rows)
     chosen, agree, lines_agree = _jointly(pools, shares, lines_sum)
     _choose_due(chosen, pools)
-    shares = _fitting(shares, chosen) or _only_share(document, chosen, item_rows)
-    return Totals(chosen, pools, tuple(shares), agree, lines_agree)
+    fitting = _fitting(shares, chosen) or _only_share(document, chosen, item_rows)
+    return Totals(chosen, pools, tuple(fitting), tuple(shares), agree, lines_agree)
 
 
 def _pools(
@@ -107,6 +110,102 @@ def _pools(
         pool.sort(key=lambda t: (-round(t.strength, 1), -t.mention.cell.row))
         pools[name] = pool[:_MOST]
     return pools
+
+
+@dataclass(frozen=True, slots=True)
+class _Roles:
+    """What an amount is in the sums net + tax = gross of its page: the strength of its best sum in each role."""
+
+    net: float = 0.0
+    tax: float = 0.0
+    gross: float = 0.0
+    labelled: float = 0.0
+
+
+def _roles(pools: dict[str, list[Total]], amounts: Sequence[Mention]) -> dict[tuple[int, Decimal], _Roles]:
+    """By page and amount, from every pair of marked amounts whose sum is printed too."""
+    strength = {name: _by_amount(pools[name]) for name in TOTAL_FIELDS}
+    found: dict[tuple[int, Decimal], _Roles] = {}
+    for page in {a.cell.page for a in amounts}:
+        values = sorted({a.amount for a in amounts if a.cell.page == page and a.marked and a.amount}, key=abs)[
+            -_MOST_SUMMED:
+        ]
+        known = set(values)
+        for net, tax in product(values, values):
+            if net == tax or abs(tax) > abs(net) * Decimal("0.26") or (tax < 0) != (net < 0):
+                continue
+            gross = next((g for g in (net + tax, net + tax - CENT, net + tax + CENT) if g in known), None)
+            if gross is None:
+                continue
+            asked = max(strength[name].get((page, gross), 0.0) for name in ("total_with_tax", "amount_due"))
+            labelled = asked + strength["total_without_tax"].get((page, net), 0.0)
+            labelled = (labelled + strength["total_tax"].get((page, tax), 0.0)) / 3
+            usual = 0.6 + 0.4 * any(abs(net * r / 100 - tax) <= max(2 * CENT, abs(tax) / 500) for r in _USUAL_RATES)
+            for role, amount in (("net", net), ("tax", tax), ("gross", gross)):
+                before = found.get((page, amount), _Roles())
+                better = replace(before, labelled=max(before.labelled, labelled))
+                found[page, amount] = replace(better, **{role: max(getattr(before, role), usual)})
+    return found
+
+
+_MOST_SUMMED = 45
+
+
+def _by_amount(pool: Sequence[Total]) -> dict[tuple[int, Decimal], float]:
+    best: dict[tuple[int, Decimal], float] = {}
+    for total in pool:
+        key = (total.mention.cell.page, total.amount)
+        best[key] = max(best.get(key, 0.0), total.strength)
+    return best
+
+
+def total_options(totals: Totals, amounts: Sequence[Mention], lines_sum: Decimal | None) -> dict[str, list[Option]]:
+    """For each total the amounts it may be, the one chosen by rules first, with what the arithmetic says of each.
+
+    Args:
+        amounts: every amount outside the line items.
+    """
+    roles = _roles(totals.pools, amounts)
+    bases = sum((s.base for s in totals.seen_shares), Decimal(0))
+    taxes = sum((s.tax for s in totals.seen_shares), Decimal(0))
+    largest = max((abs(a.amount) for a in amounts if a.marked), default=Decimal(0))
+    gross = {t.amount for t in totals.pools["total_with_tax"]}
+    asked = _by_amount(totals.pools["amount_due"])
+    paid = {
+        abs(t.amount) for t in totals.pools["deposit"] if t.strength > asked.get((t.mention.cell.page, t.amount), 0.0)
+    }
+    found: dict[str, list[Option]] = {}
+    for name in ("total_without_tax", "total_tax", "total_with_tax", "amount_due"):
+        chosen = totals.chosen.get(name)
+        pool = [
+            *([chosen] if chosen else []),
+            *(t for t in totals.pools[name] if not chosen or t.mention is not chosen.mention),
+        ]
+        known = {id(t.mention) for t in pool}
+        others = [a for a in amounts if id(a) not in known and (a.cell.page, a.amount) in roles]
+        others.sort(key=lambda a: -roles[a.cell.page, a.amount].labelled)
+        pool += [Total(a, 0.0, None) for a in others[:_MOST]]
+        found[name] = []
+        for total in pool:
+            role = roles.get((total.mention.cell.page, total.amount), _Roles())
+            more = {
+                "a sum as net": role.net,
+                "a sum as tax": role.tax,
+                "a sum as gross": role.gross,
+                "labelled sum": role.labelled,
+                "sum of bases": float(bool(bases) and abs(total.amount - bases) <= 2 * CENT),
+                "sum of taxes": float(bool(taxes) and abs(total.amount - taxes) <= 2 * CENT),
+                "sum of lines": float(lines_sum is not None and abs(total.amount - lines_sum) <= 2 * CENT),
+                "largest": float(bool(largest) and abs(total.amount) == largest),
+                "marked": float(total.mention.marked),
+                "negative": float(total.amount < 0),
+                "zero": float(total.amount == 0),
+                "row of a share": float(any(s.row == total.mention.cell.row for s in totals.seen_shares)),
+                "a gross less a deposit": float(any(abs(g) - p == abs(total.amount) for g in gross for p in paid if p)),
+                "in joint choice": float(total is chosen),
+            }
+            found[name].append(Option(f"{total.amount:.2f}", total.mention, min(1.0, total.strength), more))
+    return found
 
 
 def _vat_shares(document: Document, amounts: Sequence[Mention], item_rows: frozenset[int]) -> list[Share]:

@@ -41,6 +41,12 @@ REGISTRY: dict[str, Weights] = {
         licence="EUPL-1.2",
         origin="made by `depli train icr`",
     ),
+    "invoice-ranking": Weights(
+        file="invoice-ranking.npz",
+        sha256="02e5a7eab2295bfcb5ad86bf551ee8c5bed626ce0a8c07465b1752155cbcadef",
+        licence="EUPL-1.2",
+        origin="made by `depli train invoice`",
+    ),
     "ppocr-tiny-det": Weights(
         file="ppocrv6-tiny-det.onnx",
         sha256="269a736fd883aa4f1831d07ae198cff53c620ad7132fd317dd2f3dbe50137abe",

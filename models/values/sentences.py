@@ -69,6 +69,7 @@ SENTENCES: dict[str, str] = {
     "dates.old": "Cette date est trop ancienne pour ce courrier.",
     "dates.birth": "Cette date de naissance n'est pas celle d'un abonné possible.",
     "identity.vat_siret": "Le numéro de TVA ne contient pas le SIREN du SIRET.",
+    "supplier.iban": "L'IBAN n'est pas celui que le fichier des fournisseurs donne à ce fournisseur.",
     "identity.parties": "Le fournisseur et le destinataire ont le même SIRET.",
     "bank.bic_country": "Le BIC et l'IBAN ne sont pas du même pays.",
     "bank.bic_bank": "Le BIC n'est pas celui de la banque de l'IBAN.",

@@ -34,6 +34,12 @@ def _ppocr(data: Path, output: Path, seed: int) -> None:
     build(data, output)
 
 
+def _invoice(data: Path, output: Path, seed: int) -> Iterable[str]:
+    from pipeline.training.invoice import train_invoice
+
+    return train_invoice(data, output, seed)
+
+
 def _classifier(data: Path, output: Path, seed: int) -> Iterable[str]:
     from pipeline.training.classifier import train_classifier
 
@@ -58,6 +64,7 @@ def calibrate(mailbags: Sequence[Path], output: Path, cache: Path | None) -> Ite
 PROGRAMS: dict[str, Program] = {
     "classifier": _classifier,
     "icr": _icr,
+    "invoice": _invoice,
     "line": _line,
     "ppocr": _ppocr,
 }

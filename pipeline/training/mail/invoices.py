@@ -303,7 +303,9 @@ class _Invoice(TotalsSheet):
             return self._mark_sentence(x, y, room, marks)
         if way in ("table", "boxes") and room > 90:
             return self._mark_table(x, y, room, marks, boxes=way == "boxes")
-        label_width = max(width_mm(label, self._label_font(), self.style.size_pt) for _, label, _ in marks) + 4
+        label_width = (
+            max((width_mm(label, self._label_font(), self.style.size_pt) for _, label, _ in marks), default=0.0) + 4
+        )
         for _, label, value in marks:
             if way == "columns" and label_width < 0.65 * room:
                 self._write(x, y, label, bold=self.style.bold_labels)
