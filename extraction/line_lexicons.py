@@ -36,11 +36,21 @@ def _addresses(texts: Sequence[str]) -> Iterable[str]:
             for provider, _, _ in process.extract(domain, PROVIDERS, scorer=Levenshtein.distance, limit=_NEAR):
                 yield f"{local}@{provider}"
             continue
-        for provider in PROVIDERS:
-            if compact.endswith(provider) and len(compact) > len(provider) + 2:
-                local = compact[: -len(provider)]
-                yield f"{local}@{provider}"
-                yield f"{local[:-1]}@{provider}"
+        for local, provider in _parted(compact):
+            yield f"{local}@{provider}"
+            yield f"{local[:-1]}@{provider}"
+
+
+def _parted(compact: str) -> list[tuple[str, str]]:
+    """What stands before a provider's name at the end of a text without @, the least misread names first."""
+    found = []
+    for provider in PROVIDERS:
+        for length in range(len(provider) - 1, len(provider) + 2):
+            if len(compact) > length + 2:
+                far = Levenshtein.distance(compact[-length:], provider)
+                if far <= len(provider) // 3:
+                    found.append((far, compact[:-length], provider))
+    return [(local, provider) for _, local, provider in sorted(found)[: 2 * _NEAR]]
 
 
 def _near_places(texts: Sequence[str]) -> Iterable[str]:

@@ -33,6 +33,8 @@ _IN_TEXT = 0.6
 """Share of French words that is given by how often they come, the rest by the dictionary alone."""
 _REMEMBERED = 200_000
 
+_NUMBER = "0"
+"""Stands for the digits before a place in an address."""
 _BEGUN = re.compile(r"[^\W\d_]*$")
 
 
@@ -125,6 +127,7 @@ class AddressModel:
 
     _SIGNS: Mapping[str, float] = {"@": 0.5, ".": 0.16, "_": 0.1, "-": 0.08, "+": 0.002}
     """What follows the end of a name; digits share the rest."""
+    _AFTER_NUMBER: Mapping[str, float] = {"@": 0.36, ".": 0.01, "_": 0.01, "-": 0.01}
 
     _JOINED = 0.35
     """Share of names that another follows without a sign between them."""
@@ -146,7 +149,8 @@ class AddressModel:
         """How much likelier than usual a character is after the beginning of an address; 1.0 is neither."""
         local, at, domain = before.partition("@")
         found = _BEGUN.search(local)
-        key = (domain if at else found.group() if found else "", bool(at), character)
+        run = _NUMBER if local[-1:].isdigit() else found.group() if found else ""
+        key = (domain if at else run, bool(at), character)
         if key not in self._known:
             if len(self._known) > _REMEMBERED:
                 self._known.clear()
@@ -162,6 +166,8 @@ class AddressModel:
         return 0.1 * _EVEN + 0.9 * listed
 
     def _in_local(self, run: str, character: str) -> float:
+        if run == _NUMBER:
+            return 0.055 if character.isdigit() else self._AFTER_NUMBER.get(character, 0.003)
         begun, ended = self._of_names(run)
         if character.isalpha():
             listed = self._of_names(run + character)[0] / begun if begun > 0 else 0.0

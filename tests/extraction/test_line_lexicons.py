@@ -17,6 +17,7 @@ from models.reading import Reading
     [
         ("email", "marie.petit@orauge.fr", "marie.petit@orange.fr"),
         ("email", "marie.petitagmail.com", "marie.petit@gmail.com"),
+        ("email", "marie.petiteyahoo.tr", "marie.petit@yahoo.fr"),
         ("city", "Poutarlier", "Pontarlier"),
         ("city", "VILLENEUVE D'ASCO", "VILLENEUVE-D'ASCQ"),
         ("name", "Marie Lefebvne", "Marie Lefebvre"),

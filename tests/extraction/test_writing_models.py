@@ -50,5 +50,12 @@ def test_names_may_follow_one_another_in_an_address() -> None:
     assert log_likelihood(likely, "claudelacroix@orange.fr") > log_likelihood(likely, "claudelacnoix@orange.fr") + 2
 
 
+def test_a_number_in_an_address_goes_on_with_digits() -> None:
+    likely = writing_model("email")
+
+    assert likely is not None
+    assert log_likelihood(likely, "harry.koch61@gmail.com") > log_likelihood(likely, "harry.koch6l@gmail.com") + 1
+
+
 def test_codes_have_no_model() -> None:
     assert writing_model("reference") is None
