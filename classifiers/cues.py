@@ -160,7 +160,7 @@ AGAINST = (
     Cue(
         "référence d'un devis",
         -0.4,
-        phrases("devis n, numero de devis, n de devis, selon devis"),
+        phrases("devis n, offre n, numero de devis, n de devis, selon devis"),
     ),
     Cue(
         "bon de commande",

@@ -118,7 +118,7 @@ TITLES: dict[str, tuple[str, ...]] = {
         "honoraires, note d honoraire, decompte d honoraires, memoire de travaux, votre facture"
     ),
     "devis": phrases(
-        "devis, estimation, devis estimatif, proposition de prix, proposition commerciale, "
+        "devis, votre devis, estimation, devis estimatif, proposition de prix, proposition commerciale, "
         "proposition tarifaire, offre de prix, proforma, facture proforma, "
         "facture pro forma, quotation, quote, estimate, angebot, kostenvoranschlag, offerte, presupuesto, "
         "proforma invoice"
@@ -153,7 +153,8 @@ TITLES: dict[str, tuple[str, ...]] = {
         "nouveaux tarifs, grille tarifaire, avis de travaux, avis de coupure, preisliste"
     ),
     "declaration": phrases(
-        "declaration, formulaire, cerfa, attestation, certificat, quittance, demande, avis d imposition, avis "
+        "declaration, etat de frais, ordre de mission, formulaire, cerfa, attestation, certificat, quittance, "
+        "demande, avis d imposition, avis "
         "de taxe, expense report, note de frais, notice of assessment"
     ),
     "contrat": phrases(
@@ -228,7 +229,7 @@ def _is_label(line: TextLine, kind: str, length: int, lines: Sequence[TextLine])
     if kind in ("facture", "avoir"):
         return False
     words = words_in(line.text)
-    if (length == 1 and words[0] in _ALSO_LABELS) or ":" in line.text:
+    if (length == 1 and words[0] in _ALSO_LABELS) or words[0] == "votre" or ":" in line.text:
         return True
     beside = [o for o in lines if o is not line and abs(o.box.center_y - line.box.center_y) < 0.5 * line.box.height]
     return len(beside) >= 2

@@ -393,3 +393,8 @@ def test_the_word_in_the_rows_of_a_statement_is_no_title() -> None:
     statement = page(f"Ets Roux\nExtrait\n{rows}\nTotal | 600,00")
 
     assert page_clues(statement).title != "facture"
+
+
+def test_a_large_heading_that_speaks_to_the_reader_is_a_title_and_a_small_one_a_label() -> None:
+    assert page_clues(page("Ets Roux\n#Votre devis\nTotal TTC | 12,00")).title == "devis"
+    assert page_clues(page("Ets Roux\n#FACTURE\nVotre devis | D-118\nTotal TTC | 12,00")).title == "facture"
