@@ -110,9 +110,9 @@ def measure_invoices(data: Path, report: Report) -> None:
         answer = _understood(readings, None)
         is_invoice = answer.get("document_type") == "supplier_invoice"
         if truth["doc_type"] not in ("invoice", "credit_note", "receipt"):
-            kinds.update(seen=1, right=not is_invoice)
+            kinds.update(seen=1, right=int(not is_invoice))
         elif truth["doc_type"] == "receipt":
-            kinds.update(receipts=1, receipts_taken=is_invoice)
+            kinds.update(receipts=1, receipts_taken=int(is_invoice))
             receipts.add("receipts", "en", truth["fields"], _as_invoice(readings), alike=True)
         else:
             paper.add(truth["layout_group"], truth["language"], truth["fields"], answer)
