@@ -26,7 +26,7 @@ MOST = 0.9999
 """No evidence we have supports more."""
 _PLAIN = (
     "odds", "margin", "weakest", "length", "empty", "confirmed", "doubted", "failed", "agreed", "noted", "unsure_type",
-    "off_mm", "coarse", "bitonal", "blurred", "pale",
+    "around", "off_mm", "coarse", "bitonal", "blurred", "pale",
 )  # fmt: skip
 _QUALITY = ("off_mm", "coarse", "bitonal", "blurred", "pale")
 _SPREAD = {"all": 0.5, "type": 0.4, "document": 0.4, "field": 0.4, "stratum": 0.15}

@@ -11,6 +11,8 @@ from models.rules import RuleResult
 
 _MOST_SURE = 7.0
 """Log-odds beyond which readers' confidences tell nothing more."""
+_USUAL = 3.0
+"""Log-odds of a usual value."""
 _NOTED = frozenset({"assumed", "filled", "readers_disagree", "no_valid_value"})
 """Flags that make a value less sure without sending it to a person by themselves."""
 DATA_READERS = ("cii", "ubl")
@@ -30,14 +32,16 @@ def with_evidence(
         fields: confidences as the readers gave them. pages: of the document, in order. results: of the rules.
     """
     kept = list(results)
-    return {
-        name: replace(
-            value,
-            raw_confidence=value.confidence,
-            evidence=_evidence(value, _page_of(value, pages), kept, type_confidence),
-        )
-        for name, value in fields.items()
-    }
+    odds = {name: log_odds(value.confidence or 0.0) for name, value in fields.items()}
+    noted = {}
+    for name, value in fields.items():
+        evidence = _evidence(value, _page_of(value, pages), kept, type_confidence)
+        if len(fields) > 1:
+            # a hand, a scan or a layout that makes the other fields hard makes this one hard too
+            around = (sum(odds.values()) - odds[name]) / (len(fields) - 1)
+            evidence["around"] = round(around - _USUAL, 4)
+        noted[name] = replace(value, raw_confidence=value.confidence, evidence=evidence)
+    return noted
 
 
 def _page_of(value: FieldValue, pages: Sequence[PageReading]) -> PageReading | None:

@@ -35,8 +35,8 @@ _LISTS = ("lines", "vat_breakdown")
 def evidence_of(mailbag: Path, *, cache: Path | None = None) -> Iterator[Seen]:
     """Every value that the machine gives for the documents of a mailbag, with whether it is right; in any order.
 
-    A document taken for another kind gives the values it was taken for, all wrong: that is what it costs. A field that
-    the truth leaves out is not on the paper.
+    A field that the truth leaves out is not on the paper. A document taken for another kind gives nothing: the promise
+    is about values of a known kind, and the kind has its own confidence, below which a person says it.
 
     Args:
         mailbag: folder with `truth.jsonl`, and `forms/` when it has forms of its own.
@@ -54,7 +54,7 @@ def evidence_of(mailbag: Path, *, cache: Path | None = None) -> Iterator[Seen]:
         number, expected = by_path[source.path]
         found = [r for r in documents_of(source, definitions, today=_today(), policy=UNDECIDED) if isinstance(r, Read)]
         best = max(found, key=lambda read: len(read.document.fields), default=None)
-        if best is not None:
+        if best is not None and best.document.document_type == DocumentType(expected["document_type"]):
             yield from _seen(best.document, expected, definitions, document=f"{mailbag.name}/{number:06d}")
 
 
@@ -66,11 +66,10 @@ def _seen(
     reading: DocumentReading, expected: Mapping[str, Any], definitions: Sequence[FormDefinition], *, document: str
 ) -> Iterator[Seen]:
     definition = next((d for d in definitions if d.id == reading.form), None)
-    same_kind = reading.document_type == DocumentType(expected["document_type"])
     for name, value in reading.fields.items():
         if name in _LISTS or value.raw_confidence is None or value.evidence.get("data"):
             continue
-        right = same_kind and comparable(name, expected["fields"].get(name)) == comparable(name, value.value)
+        right = comparable(name, expected["fields"].get(name)) == comparable(name, value.value)
         meaning = field_definition(name, zones=definition.zones_named(name) if definition else ())
         yield Seen(
             document,

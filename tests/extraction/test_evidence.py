@@ -74,3 +74,12 @@ def test_the_readers_confidence_is_kept_and_survives_storing() -> None:
 
     assert stored == value
     assert stored.raw_confidence == 0.9
+
+
+def test_hard_fields_around_a_value_are_noted() -> None:
+    fields = {name: replace(VALUE, name=name, confidence=sure) for name, sure in (("a", 0.9), ("b", 0.6), ("c", 0.6))}
+
+    found = with_evidence(fields, [PAGE], (), type_confidence=0.99)
+
+    assert found["a"].evidence["around"] == pytest.approx(log_odds(0.6) - 3, abs=1e-3)
+    assert found["b"].evidence["around"] > found["a"].evidence["around"]
