@@ -332,6 +332,7 @@ def _choices(possible: Possible, ranking: Ranking) -> dict[str, Choice]:
     if is_receipt(possible.document):
         choices["seller_name"] = _shop(possible.options["seller_name"])
     _totals_together(choices)
+    _due_after_deposit(choices, possible)
     _parties_apart(choices)
     return choices
 
@@ -379,6 +380,26 @@ def _totals_together(choices: dict[str, Choice]) -> None:
         return
     for name, (option, _) in zip(names, best[1], strict=True):
         choices[name] = _preferring(choices[name], option)
+
+
+_SAYS_DUE = 0.6
+
+
+def _due_after_deposit(choices: dict[str, Choice], possible: Possible) -> None:
+    """An amount called due that is the gross less a deposit is what is due, whatever else is likely."""
+    gross = choices["total_with_tax"].best
+    for option in possible.options["amount_due"]:
+        pointed = possible.evidence.pointing(option.mention).get("amount_due")
+        said = pointed is not None and pointed.strength > _SAYS_DUE
+        less = gross is not None and abs(Decimal(option.value)) < abs(Decimal(gross.value))
+        if said and less and option.more.get("a gross less a deposit"):
+            choices["amount_due"] = _preferring(choices["amount_due"], _same_value(choices["amount_due"], option))
+            return
+
+
+def _same_value(choice: Choice, option: Option) -> Option:
+    """The option of a choice that stands for all of this value."""
+    return next((o for o, _ in choice.ranked if o.value == option.value), option)
 
 
 def _sum_of(options: Sequence[Option | None]) -> int:
