@@ -96,7 +96,7 @@ class CellSimulator:
             )
         elif writing.picture is not None:
             limits = (1.02 * width * PX_PER_MM, size * PX_PER_MM)
-            _paste(canvas, writing.picture, limits, center, rng)
+            paste(canvas, writing.picture, limits, center, rng)
 
     def _size(self, label: str, width: float, height: float) -> float:
         rng = self._rng
@@ -153,7 +153,7 @@ class CellSimulator:
         for start, stop in sides:
             if mode >= 2 and rng.random() < 0.45:
                 continue
-            _segment(lines, start, stop, thickness)
+            segment(lines, start, stop, thickness)
         if mode == 2:
             # Partial removal: runs of the lines stay.
             blobs = cv2.resize(rng.random((9, 7)).astype(np.float32), lines.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -242,12 +242,13 @@ class CellSimulator:
         return bank[y : y + shape[0], x : x + shape[1]]
 
 
-def _segment(lines: Mask, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:
+def segment(lines: Mask, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:
+    """Draw a printed line, ends in pixels."""
     ends = [(round(x * 16), round(y * 16)) for x, y in (start, stop)]
     cv2.line(lines, ends[0], ends[1], 1.0, thickness, cv2.LINE_AA, 4)
 
 
-def _paste(
+def paste(
     canvas: Mask, picture: Mask, limits: tuple[float, float], center: tuple[float, float], rng: np.random.Generator
 ) -> None:
     """Draw the picture of a character, at most `limits` (width, height) pixels large.

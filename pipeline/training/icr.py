@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -23,6 +25,7 @@ from models.definitions import Charset
 from models.errors import Misconfigured
 from models.image import FloatArray, GrayImage
 from pipeline.training.cells import CellSimulator, Writing
+from pipeline.training.comb_sheets import CombSimulator, Entry
 from pipeline.training.pens import OWN_SHAPES, PenRecords, Strokes, fit, vary
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 Labels = NDArray[np.int64]
 
 _GROUPS = {"digit": 0.43, "capital": 0.4, "sign": 0.045, "blank": 0.085, "scratch": 0.04}
-"""Share of each group among the training cells."""
+"""Share of each group among the cells drawn one by one."""
 _HELD_OUT = 12
 """One writer of so many is never trained on."""
 _FOLDED = "abcdefghijkmnopqrstuvwxyz"
@@ -90,6 +93,14 @@ class Source:
     collection: str
     draws: list[Callable[[np.random.Generator], Writing]] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    _rising: NDArray[np.float64] | None = None
+
+    def draw(self, rng: np.random.Generator) -> Writing:
+        """One character, by weight."""
+        if self._rising is None or len(self._rising) != len(self.weights):
+            self._rising = np.cumsum(self.weights)
+        place = int(np.searchsorted(self._rising, rng.uniform(0, self._rising[-1]), side="right"))
+        return self.draws[min(place, len(self.draws) - 1)](rng)
 
 
 class Corpus:
@@ -117,9 +128,7 @@ class Corpus:
             names = sorted(sources)
             shares = np.array([_SHARES[name] for name in names])
             collection = names[rng.choice(len(names), p=shares / shares.sum())]
-        source = sources[collection]
-        weights = np.array(source.weights)
-        return source.draws[rng.choice(len(weights), p=weights / weights.sum())](rng)
+        return sources[collection].draw(rng)
 
     def labels(self, collection: str | None = None) -> list[str]:
         """Labels for which there is something to draw."""
@@ -229,46 +238,149 @@ def scribble(rng: np.random.Generator) -> Strokes:
     ]
 
 
-def cells(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[GrayImage, str]]:
-    """Endless training cells with their labels."""
-    simulator = CellSimulator(rng)
-    have = corpus.labels()
-    pools = {
-        "digit": [c for c in DIGITS if c in have],
-        "capital": [c for c in have if c.isalpha()],
-        "sign": [c for c in have if c and c in "'-./"],
-        "blank": [BLANK],
-        "scratch": [SCRATCH],
-    }
-    names, shares = list(pools), np.array(list(_GROUPS.values()))
-    characters = [*pools["digit"], *pools["capital"]]
+class _Pools:
+    """What may be drawn, by group."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        have = corpus.labels()
+        self.digits = [c for c in DIGITS if c in have]
+        self.capitals = [c for c in have if c.isalpha()]
+        self.signs = [c for c in have if c and c in "'-./"]
+        self.characters = [*self.digits, *self.capitals]
+
+
+def lone_cells(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[GrayImage, str]]:
+    """Endless cells drawn one by one, cut roughly, on any paper; with their labels."""
+    simulator, pools = CellSimulator(rng), _Pools(corpus)
+    groups = [pools.digits, pools.capitals, pools.signs, [BLANK], [SCRATCH]]
+    shares = np.array(list(_GROUPS.values()))
     while True:
-        pool = pools[names[rng.choice(len(names), p=shares / shares.sum())]]
+        pool = groups[rng.choice(len(groups), p=shares / shares.sum())]
         label = pool[rng.integers(len(pool))]
         around: tuple[Writing, ...] = ()
         if rng.random() < 0.25:
-            around = tuple(corpus.write(characters[rng.integers(len(characters))], rng) for _ in range(2))
+            around = tuple(corpus.write(_one_of(pools.characters, rng), rng) for _ in range(2))
             around = around if rng.random() < 0.5 else (around[0], Writing())
-        over = None
-        if label == BLANK:
-            writing = Writing()
-        elif label == SCRATCH:
-            writing = corpus.write(characters[rng.integers(len(characters))], rng)
-            over = scribble(rng)
-        else:
-            writing = corpus.write(label, rng)
-        yield simulator.cell(writing, label=label, neighbours=around, scribble=over), label
+        entry = _entry(corpus, label, pools, rng)
+        yield simulator.cell(entry.writing, label=label, neighbours=around, scribble=entry.scribble), label
+
+
+def comb_cells(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[GrayImage, str]]:
+    """Endless cells of whole combs, cut as the product cuts them, with their labels.
+
+    A cell is shown with its box lines and, less often, once more as it is when they are taken off: the reader sees both.
+    """
+    simulator, pools = CombSimulator(rng), _Pools(corpus)
+    while True:
+        kind = rng.choice(3, p=(0.42, 0.43, 0.15))
+        pool = (pools.digits, pools.capitals, pools.characters)[kind]
+        labels = []
+        for _ in range(int(rng.integers(3, 11))):
+            chance = rng.random()
+            if chance < _EMPTY:
+                labels.append(BLANK)
+            elif chance < _EMPTY + _STRUCK:
+                labels.append(SCRATCH)
+            elif chance < _EMPTY + _STRUCK + _SIGN and pools.signs:
+                labels.append(_one_of(pools.signs, rng))
+            else:
+                labels.append(_one_of(pool, rng))
+        entries = [_entry(corpus, label, pools, rng) for label in labels]
+        for (plain, lineless), label in zip(simulator.cells(entries), labels, strict=True):
+            yield plain, label
+            if rng.random() < _SEEN_AGAIN:
+                yield lineless, label
+
+
+_EMPTY, _STRUCK, _SIGN = 0.08, 0.035, 0.045
+"""Shares of the cells of a comb."""
+_SEEN_AGAIN = 0.4
+_LONE = 0.2
+"""Share of cells that are drawn one by one."""
+
+
+def _one_of(pool: Sequence[str], rng: np.random.Generator) -> str:
+    return pool[int(rng.integers(len(pool)))]
+
+
+def _entry(corpus: Corpus, label: str, pools: _Pools, rng: np.random.Generator) -> Entry:
+    if label == BLANK:
+        return Entry(Writing(), label)
+    if label == SCRATCH:
+        return Entry(corpus.write(_one_of(pools.characters, rng), rng), label, scribble(rng))
+    return Entry(corpus.write(label, rng), label)
+
+
+def cells(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[GrayImage, str]]:
+    """Endless training cells with their labels."""
+    lone, in_combs = lone_cells(corpus, rng), comb_cells(corpus, rng)
+    while True:
+        yield next(lone if rng.random() < _LONE else in_combs)
 
 
 def render(corpus: Corpus, count: int, seed: int) -> tuple[GrayImage, Labels]:
     """`count` cells as the network sees them: shape (count, 2, SIDE, SIDE), and their places in CLASSES."""
+    return _viewed(cells(corpus, np.random.default_rng(seed)), count)
+
+
+def _viewed(drawn: Iterator[tuple[GrayImage, str]], count: int) -> tuple[GrayImage, Labels]:
     places = {name: place for place, name in enumerate(CLASSES)}
     images = np.empty((count, 2, SIDE, SIDE), np.uint8)
     labels = np.empty(count, np.int64)
-    for index, (cell, label) in zip(range(count), cells(corpus, np.random.default_rng(seed)), strict=False):
+    for index, (cell, label) in zip(range(count), drawn, strict=False):
         images[index] = views(cell)
         labels[index] = places[label]
     return images, labels
+
+
+class Drawing:
+    """Training cells drawn by a process of its own while the network already learns from the first of them.
+
+    Shard after shard, each from a seed of its own: the cells depend on the seed alone. Shards that the folder has are
+    taken as they are.
+    """
+
+    def __init__(self, data: Path, folder: Path, count: int, seed: int) -> None:
+        self._folder, self._shards = folder, -(-count // _SHARD)
+        self.images: GrayImage = np.empty((self._shards * _SHARD, 2, SIDE, SIDE), np.uint8)
+        self.labels: Labels = np.empty(self._shards * _SHARD, np.int64)
+        self.ready = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(target=_draw_shards, args=(data, folder, self._shards, seed), daemon=True)
+        self._process.start()
+
+    def collect(self) -> int:
+        """Take over the shards that are complete.
+
+        Returns: how many cells there are now.
+        Raises: RuntimeError when the drawing process died.
+        """
+        while self.ready < len(self.images):
+            file = self._folder / f"{self.ready // _SHARD}.npz"
+            if not file.is_file():
+                if self._process.exitcode:
+                    raise RuntimeError(f"The process that draws training cells ended with {self._process.exitcode}.")
+                break
+            with np.load(file) as stored:
+                self.images[self.ready : self.ready + _SHARD] = stored["images"]
+                self.labels[self.ready : self.ready + _SHARD] = stored["labels"]
+            self.ready += _SHARD
+        return self.ready
+
+
+_SHARD = 10_000
+
+
+def _draw_shards(data: Path, folder: Path, shards: int, seed: int) -> None:
+    cv2.setNumThreads(1)
+    corpus = Corpus(data, held_out=False)
+    for shard in range(shards):
+        if (folder / f"{shard}.npz").is_file():
+            continue
+        images, labels = render(corpus, _SHARD, seed * 100_003 + shard)
+        np.savez(folder / "part.npz", images=images, labels=labels)
+        (folder / "part.npz").rename(folder / f"{shard}.npz")
 
 
 def network(width: int) -> torch.nn.Module:
@@ -302,11 +414,19 @@ def network(width: int) -> torch.nn.Module:
     return GlyphNetwork()
 
 
-def fit_network(images: GrayImage, labels: Labels, *, seed: int, minutes: float, width: int) -> torch.nn.Module:
+def fit_network(
+    drawing: Drawing, *, seed: int, minutes: float, width: int, start: Path | None = None, keep: Path | None = None
+) -> torch.nn.Module:
     """Train for `minutes`; the learning rate follows the clock, the weights returned are their running average.
 
     The loss looks at the whole alphabet and, half as much, at the alphabet of a field that allows the label: that is
-    how the reader cuts it. A dash or full stop in a field of digits counts as nothing written.
+    how the reader cuts it. A dash or full stop in a field of digits counts as nothing written. Labels are smoothed for
+    the first three quarters of the time; from the second quarter on, cells that the network holds for plainly another
+    character weigh little: the collections hold wrong labels.
+
+    Args:
+        start: ONNX weights of the same network to begin from, else from chance.
+        keep: where the running average is saved every now and then.
     """
     import torch
     from torch.nn.functional import cross_entropy
@@ -314,32 +434,91 @@ def fit_network(images: GrayImage, labels: Labels, *, seed: int, minutes: float,
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
-    model = network(width).to(memory_format=torch.channels_last)
+    while drawing.collect() < min(_FIRST, len(drawing.images)):
+        time.sleep(1)
+    model = network(width)
+    if start is not None:
+        continue_from(model, start, drawing.images[:2048])
+    model = model.to(memory_format=torch.channels_last)
     average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999), use_buffers=True
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.02)
     masks = _field_masks()
-    start, steps, running = time.monotonic(), 0, 0.0
-    while (done := (time.monotonic() - start) / (60 * minutes)) < 1:
+    highest = 3e-3 if start is None else 1.2e-3
+    begun, steps, running = time.monotonic(), 0, 0.0
+    while (done := (time.monotonic() - begun) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * min(1.0, steps / 300) * (0.5 + 0.5 * np.cos(np.pi * done))
-        chosen = np.sort(rng.integers(0, len(images), 256))
-        batch, truth = _shaken(images[chosen], rng), labels[chosen]
+            group["lr"] = highest * min(1.0, steps / 300) * (0.5 + 0.5 * np.cos(np.pi * done))
+        chosen = np.sort(rng.integers(0, drawing.ready, _BATCH))
+        batch, truth = _shaken(drawing.images[chosen], rng), drawing.labels[chosen]
         cut, cut_truth = _cut_to_fields(truth, masks, rng)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(torch.from_numpy(batch).to(memory_format=torch.channels_last)).float()
-        loss = cross_entropy(logits, torch.from_numpy(truth), label_smoothing=0.02)
-        field_loss = cross_entropy(logits.masked_fill(torch.from_numpy(~cut), -30.0), torch.from_numpy(cut_truth))
+            logits = model(batch.to(memory_format=torch.channels_last)).float()
+        smoothing = 0.02 if done < 0.75 else 0.0
+        loss = cross_entropy(logits, torch.from_numpy(truth), label_smoothing=smoothing, reduction="none")
+        field_loss = cross_entropy(
+            logits.masked_fill(torch.from_numpy(~cut), -30.0), torch.from_numpy(cut_truth), reduction="none"
+        )
+        each = loss + 0.5 * field_loss
+        if done > 0.25:
+            each = torch.where(loss.detach() > _IMPLAUSIBLE, 0.1 * each, each)
         optimizer.zero_grad(set_to_none=True)
-        (loss + 0.5 * field_loss).backward()
+        each.mean().backward()
         optimizer.step()
         average.update_parameters(model)
-        steps, running = steps + 1, 0.98 * running + 0.02 * float(loss.detach())
-        if steps % 500 == 0:
-            print(f"{100 * done:.0f} % of the time, {steps * 256} cells, loss {running:.3f}", flush=True)
+        steps, running = steps + 1, 0.98 * running + 0.02 * float(loss.detach().mean())
+        if steps % 100 == 0:
+            drawing.collect()
+            print(f"{100 * done:.0f} % of the time, {steps * _BATCH} cells of {drawing.ready}, loss {running:.3f}", flush=True)
+            if keep is not None:
+                torch.save(average.module.state_dict(), keep)
     trained: torch.nn.Module = average.module
     return trained.eval()
+
+
+_FIRST = 40_000
+"""Cells drawn before training begins."""
+_BATCH = 128
+_IMPLAUSIBLE = 4.6
+"""Loss of a label that the network gives one chance in a hundred."""
+
+
+def continue_from(model: torch.nn.Module, file: Path, images: GrayImage) -> None:
+    """Give a network the exported weights of an earlier one.
+
+    The export has each normalisation folded into its convolution; the network that learns on needs them apart. They
+    are set so that the network answers as the exported one and each sees its inputs as some cells show them.
+
+    Raises: Misconfigured when the file holds another network.
+    """
+    import onnx
+    import torch
+    from torch import nn
+
+    stored = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(str(file)).graph.initializer}
+    try:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name in stored and stored[name].shape == tuple(parameter.shape):
+                    parameter.copy_(torch.from_numpy(stored[name].copy()))
+            shown = torch.from_numpy(images.astype(np.float32) / 255)
+            for branch, first in (("glyph", shown[:, :1]), ("cell", shown[:, 1:])):
+                seen = first
+                for place, part in getattr(model, branch).named_children():
+                    if isinstance(part, nn.Sequential):
+                        bias = torch.from_numpy(stored[f"{branch}.{place}.0.weight_bias"].copy())
+                        plain = part[0](seen)
+                        mean, variance = plain.mean((0, 2, 3)), plain.var((0, 2, 3), unbiased=False)
+                        part[1].running_mean.copy_(mean)
+                        part[1].running_var.copy_(variance)
+                        part[1].weight.copy_((variance + part[1].eps).sqrt())
+                        part[1].bias.copy_(bias + mean)
+                        seen = torch.relu(plain + bias[None, :, None, None])
+                    else:
+                        seen = part(seen)
+    except (KeyError, RuntimeError) as error:
+        raise Misconfigured(f"{file} holds another network than this program trains.") from error
 
 
 def _field_masks() -> list[NDArray[np.bool_]]:
@@ -360,14 +539,26 @@ def _cut_to_fields(
     return every[choice], answer
 
 
-def _shaken(batch: GrayImage, rng: np.random.Generator) -> FloatArray:
-    """A batch as floats, each cell moved by a pixel, dimmed, thickened: cheap, so that none is seen twice alike."""
-    shaken = np.asarray(batch / np.float32(255), dtype=np.float32)
-    for part in np.array_split(np.arange(len(batch)), 8):
-        shaken[part] = np.roll(shaken[part], tuple(rng.integers(-1, 2, 2)), axis=(2, 3))
-    shaken **= np.exp(rng.normal(0, 0.25, (len(batch), 1, 1, 1))).astype(np.float32)
-    shaken *= rng.uniform(0.75, 1.0, (len(batch), 1, 1, 1)).astype(np.float32)
-    return shaken
+def _shaken(batch: GrayImage, rng: np.random.Generator) -> torch.Tensor:
+    """A batch as floats, each cell moved, turned, slanted, dimmed, thickened: cheap, so that none is seen twice alike.
+
+    The glyph view is changed more than the view of the cell, in which places mean something.
+    """
+    import torch
+    from torch.nn.functional import affine_grid, grid_sample
+
+    count = len(batch)
+    linear = np.tile(np.eye(2, 3, dtype=np.float32), (2 * count, 1, 1))
+    linear[:, :2, :2] += rng.normal(0, 0.045, (2 * count, 2, 2)).astype(np.float32)
+    linear[:, :, 2] = rng.uniform(-0.07, 0.07, (2 * count, 2)).astype(np.float32)
+    linear[:count, 0, 1] += rng.normal(0, 0.06, count).astype(np.float32)
+    views_apart = torch.from_numpy(np.ascontiguousarray(batch.transpose(1, 0, 2, 3)).reshape(-1, 1, SIDE, SIDE))
+    grid = affine_grid(torch.from_numpy(linear), [2 * count, 1, SIDE, SIDE], align_corners=False)
+    moved = grid_sample(views_apart.float() / 255, grid, mode="bilinear", align_corners=False)
+    shaken = moved.reshape(2, count, SIDE, SIDE).transpose(0, 1).clamp_min(1e-6)
+    power = torch.from_numpy(np.exp(rng.normal(0, 0.25, (count, 1, 1, 1))).astype(np.float32))
+    dim = torch.from_numpy(rng.uniform(0.75, 1.0, (count, 1, 1, 1)).astype(np.float32))
+    return shaken.pow(power) * dim
 
 
 def calibrate(logits: FloatArray, labels: Labels) -> dict[str, float]:
@@ -468,9 +659,11 @@ def _on_paper(picture: GrayImage) -> GrayImage:
     return np.asarray(255 - large, dtype=np.uint8)
 
 
-def measure(data: Path, reader: GlyphReader, images: GrayImage, labels: Labels) -> dict[str, dict[str, float]]:
+def measure(
+    data: Path, reader: GlyphReader, held: Mapping[str, tuple[GrayImage, Labels]]
+) -> dict[str, dict[str, float]]:
     """Scores by set: writers held out, and collections never trained on where the folder has them."""
-    scores = {"simulated cells, writers held out": measure_cells(reader, images, labels)}
+    scores = {name: measure_cells(reader, images, labels) for name, (images, labels) in held.items()}
     for name, held_out in (
         ("digits_mnist", True), ("digits_optdigits", True), ("digits_unipen", True), ("upper_unipen", True),
         ("digits_usps", False), ("digits_orand", False),
@@ -495,51 +688,79 @@ def model_card(found: Found, settings: Mapping[str, str]) -> str:
 
 
 def train_icr(
-    data: Path, out: Path, seed: int = 1, minutes: float = 30.0, *, count: int = 300_000, width: int = 32
+    data: Path,
+    out: Path,
+    seed: int = 1,
+    minutes: float = 90.0,
+    *,
+    count: int = 600_000,
+    width: int = 32,
+    start: Path | None = None,
+    cells_folder: Path | None = None,
 ) -> None:
     """Make `icr-glyphs.onnx` and its scores `icr-glyphs.json` in the folder `out`.
 
-    Drawing comes on top of `minutes`: about a millisecond a cell. The cells depend on the seed alone; how many of them
-    are seen in `minutes` depends on the machine.
+    Drawing goes on beside the training, on a core of its own: about a millisecond a cell. The cells depend on the seed
+    alone; how many of them are seen in `minutes` depends on the machine.
 
     Args:
         data: folder with strokes_unipen.npz, digits_mnist.npz and digits_optdigits.npz.
         count: cells drawn.
         width: channels of the first layer.
-    Raises: Misconfigured when `data` lacks a collection or torch is not installed.
+        start: earlier weights of the same network to go on from.
+        cells_folder: where cells are kept for another run; nowhere when None.
+    Raises: Misconfigured when `data` lacks a collection or torch is not installed, or `start` is another network.
     """
     try:
         import torch
     except ImportError as error:
         raise Misconfigured("Training needs torch. Install it with `pip install depli[train]`.") from error
     cv2.setNumThreads(1)
-    images, labels = render(Corpus(data, held_out=False), count, seed)
-    print(f"{count} cells drawn", flush=True)
-    held_images, held_labels = render(Corpus(data, held_out=True), 12_000, seed + 1)
-    model = fit_network(images, labels, seed=seed, minutes=minutes, width=width)
+    held_out = Corpus(data, held_out=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cells-", dir=out) as folder:
+        drawing = Drawing(data, cells_folder or Path(folder), count, seed)
+        model = fit_network(
+            drawing, seed=seed, minutes=minutes, width=width, start=start, keep=out / "icr-glyphs-so-far.pt"
+        )
+    held = {
+        "combs, writers held out": _viewed(comb_cells(held_out, np.random.default_rng(seed + 1)), 12_000),
+        "lone cells, writers held out": _viewed(lone_cells(held_out, np.random.default_rng(seed + 2)), 6_000),
+    }
+    images, labels = held["combs, writers held out"]
     with torch.no_grad():
         parts = [
-            model(torch.from_numpy(held_images[i : i + 500].astype(np.float32) / 255)) for i in range(0, 12_000, 500)
+            model(torch.from_numpy(images[i : i + 500].astype(np.float32) / 255)) for i in range(0, len(images), 500)
         ]
-    logits = torch.cat(parts).numpy()
-    temperatures = calibrate(logits, held_labels)
-    file = out / "icr-glyphs.onnx"
+    temperatures = calibrate(torch.cat(parts).numpy(), labels)
     settings = {
         "seed": f"{seed}",
         "minutes": f"{minutes:g}",
         "cells": f"{count}",
         "width": f"{width}",
         "side": f"{SIDE}",
+        "start": "chance" if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
     }
+    file = out / "icr-glyphs.onnx"
     export(model, file, temperatures, settings)
+    _write_found(data, file, held, temperatures, settings)
+
+
+def _write_found(
+    data: Path,
+    file: Path,
+    held: Mapping[str, tuple[GrayImage, Labels]],
+    temperatures: dict[str, float],
+    settings: Mapping[str, str],
+) -> None:
+    """The scores and the card beside the weights."""
     import onnxruntime
 
     reader = GlyphReader(networks=(onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]),))
-    scores = measure(data, reader, held_images, held_labels)
     found: Found = {
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "temperatures": temperatures,
-        "scores": scores,
+        "scores": measure(data, reader, held),
     }
-    (out / "icr-glyphs.json").write_text(json.dumps(found, indent=1))
-    (out / "icr-glyphs.md").write_text(model_card(found, settings), encoding="utf-8")
+    file.with_suffix(".json").write_text(json.dumps(found, indent=1))
+    file.with_suffix(".md").write_text(model_card(found, settings), encoding="utf-8")

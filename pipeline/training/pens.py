@@ -36,18 +36,21 @@ class PenRecords:
 
 
 def vary(strokes: Strokes, rng: np.random.Generator) -> Strokes:
-    """The same character once more: smoothed, slanted, turned, bent, its strokes a little displaced."""
-    shear, turn = rng.normal(0, 0.14), rng.normal(0, 0.07)
+    """The same character once more: smoothed, slanted, turned, bent, its strokes displaced, cut short, run over."""
+    shear, turn = rng.normal(0, 0.24 if rng.random() < 0.15 else 0.13), rng.normal(0, 0.07)
     stretch = np.exp(rng.normal(0, 0.12))
     cos, sin = np.cos(turn), np.sin(turn)
     matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[stretch, -shear], [0, 1 / stretch]])
     waves = rng.normal(0, 0.035, (2, 2))
     phases = rng.uniform(0, 2 * np.pi, (2, 2))
-    wobble, shift = abs(rng.normal(0, 0.006)), abs(rng.normal(0, 0.012))
+    wobble, shift = abs(rng.normal(0, 0.006)), abs(rng.normal(0, 0.015))
+    hasty = rng.random() < 0.3
     varied: Strokes = []
     for stroke in strokes:
         points = smooth(stroke)
         points = points + rng.normal(0, shift, (1, 2)).astype(np.float32)
+        if hasty:
+            points = _hasty(points, rng)
         if len(points) > 4:
             walk = cv2.GaussianBlur(rng.normal(0, 1, (len(points), 2)), (1, 0), sigmaX=1e-6, sigmaY=4.0)
             points = points + (walk * wobble * 2.5).astype(np.float32)
@@ -57,7 +60,30 @@ def vary(strokes: Strokes, rng: np.random.Generator) -> Strokes:
             bent[:, axis] += waves[axis, 0] * np.sin(other * 0.6 + phases[axis, 0])
             bent[:, axis] += 0.5 * waves[axis, 1] * np.sin(other * 1.2 + phases[axis, 1])
         varied.append(bent.astype(np.float32))
-    return varied
+    return _joined(varied, rng) if hasty and len(varied) > 1 and rng.random() < 0.2 else varied
+
+
+def _hasty(points: Points, rng: np.random.Generator) -> Points:
+    """A stroke of someone in a hurry: a little larger or smaller, its ends short or run over, its corners round."""
+    if len(points) < 5:
+        return points
+    middle = points.mean(axis=0)
+    moved = middle + (points - middle) * np.float32(np.exp(rng.normal(0, 0.05)))
+    for _ in range(int(rng.integers(0, 3))):
+        moved[1:-1] = 0.25 * moved[:-2] + 0.5 * moved[1:-1] + 0.25 * moved[2:]
+    cut = rng.integers(0, 1 + len(moved) // 14, 2)
+    moved = moved[cut[0] : len(moved) - cut[1]]
+    if rng.random() < 0.3:
+        onward = (moved[-1] - moved[-3]) * np.float32(rng.uniform(0.3, 1.5))
+        moved = np.concatenate((moved, moved[-1:] + onward))
+    return np.asarray(moved, np.float32)
+
+
+def _joined(strokes: Strokes, rng: np.random.Generator) -> Strokes:
+    """Two strokes written without lifting the pen."""
+    place = int(rng.integers(len(strokes) - 1))
+    joint = np.concatenate((strokes[place], strokes[place + 1]))
+    return [*strokes[:place], joint, *strokes[place + 2 :]]
 
 
 def smooth(stroke: Points, spacing: float = 0.035) -> Points:
@@ -257,6 +283,165 @@ def crossed_z(rng: np.random.Generator) -> Strokes:
     return [zig, _line((width * 0.2, 0.5), (width * 0.8, 0.5 + rng.normal(0, 0.04)))]
 
 
+def looped_one(rng: np.random.Generator) -> Strokes:
+    """1 begun with a loop or hook instead of a straight upstroke, as hasty hands write it."""
+    reach, drop = rng.uniform(0.08, 0.3), rng.uniform(0.2, 0.5)
+    lean, swell = rng.uniform(0.0, 0.4), rng.uniform(0.0, 0.12)
+    start, top = (0.5 - reach + lean * 0.4, drop), (0.5 + lean * 0.5, 0.0)
+    stem = ((0.5 + swell + lean * 0.3, 0.12), (0.5 + lean * 0.1, 0.45), (0.5 - lean * 0.5, 1.0))
+    return [_rounded(_line(start, (0.5 - reach * 0.2 + lean * 0.5, drop * 0.6), top, *stem))]
+
+
+def footed_one(rng: np.random.Generator) -> Strokes:
+    """1 with upstroke and a foot."""
+    return [
+        one_with_upstroke(rng)[0],
+        _line((0.6 - rng.uniform(0.15, 0.4), 1.0), (0.6 + rng.uniform(0.1, 0.35), rng.uniform(0.96, 1.04))),
+    ]
+
+
+def wavy_seven(rng: np.random.Generator) -> Strokes:
+    """7 whose top is a wave, its stem bent, mostly with a bar."""
+    width, dip = rng.uniform(0.45, 0.75), rng.uniform(0.05, 0.18)
+    start = (0.0, rng.uniform(0.1, 0.28))
+    foot = rng.uniform(0.0, 0.5) * width
+    top = ((0.12 * width, 0.02), (0.5 * width, dip), (width, 0.0))
+    stem = _rounded(_line(start, *top, (0.75 * width, 0.4), (0.5 * width + 0.3 * foot, 0.7), (foot, 1.0)))
+    if rng.random() < 0.25:
+        return [stem]
+    y = rng.uniform(0.42, 0.62)
+    return [stem, _line((width * 0.1, y + rng.normal(0, 0.05)), (width * rng.uniform(0.85, 1.15), y - 0.02))]
+
+
+def looped_two(rng: np.random.Generator) -> Strokes:
+    """2 with a loop at its foot."""
+    width = rng.uniform(0.5, 0.75)
+    neck = rng.uniform(0.2, 0.35)
+    head = ((0.05 * width, 0.25), (0.3 * width, 0.03), (0.75 * width, 0.05), (0.9 * width, neck))
+    loop = ((0.45 * width, 0.75), (0.1 * width, 0.98), (0.0, 0.85), (0.2 * width, rng.uniform(0.7, 0.8)))
+    return [_rounded(_line(*head, *loop, (0.55 * width, 0.93), (width * rng.uniform(0.95, 1.2), rng.uniform(0.85, 1))))]
+
+
+def flagged_five(rng: np.random.Generator) -> Strokes:
+    """5 in two strokes: the body, and the flag that may stand apart or be short."""
+    width, neck = rng.uniform(0.4, 0.65), rng.uniform(0.35, 0.5)
+    stem_x = rng.uniform(0.0, 0.15)
+    belly = (
+        (stem_x, neck), (0.5 * width, neck - 0.06), (width, neck + 0.22), (0.7 * width, 0.93), (0.25 * width, 1.0),
+        (-0.05, rng.uniform(0.85, 0.97)),
+    )  # fmt: skip
+    body = _rounded(_line((stem_x + rng.uniform(0, 0.1), rng.uniform(0.0, 0.08)), *belly))
+    gap = rng.uniform(-0.03, 0.1)
+    y = rng.uniform(-0.03, 0.06)
+    return [body, _line((stem_x + gap, y), (width * rng.uniform(0.8, 1.35), y + rng.normal(-0.02, 0.05)))]
+
+
+def tailed_nine(rng: np.random.Generator) -> Strokes:
+    """9 with a straight, bent or hooked tail; the ring may stay open."""
+    rx, ry = rng.uniform(0.2, 0.34), rng.uniform(0.2, 0.32)
+    opened = rng.uniform(-25, 45)
+    ring = _ellipse(rx, ry, -20 - max(opened, 0), -380 + rng.uniform(0, 20))
+    foot = rng.uniform(-0.1, 1.6) * rx
+    tail = [(2 * rx, ry * 0.8), (2 * rx - 0.02, 0.6), (foot, 1.0)]
+    if rng.random() < 0.35:
+        tail += [(foot - 0.15, rng.uniform(0.93, 1.0))]
+    if rng.random() < 0.5:
+        return [np.concatenate((ring, _line(*tail)))]
+    return [ring, _line((2 * rx + rng.uniform(-0.02, 0.06), rng.uniform(0, 0.15)), *tail[1:])]
+
+
+def flat_three(rng: np.random.Generator) -> Strokes:
+    """3 with a flat top and a corner."""
+    width, y = rng.uniform(0.45, 0.7), rng.uniform(0.33, 0.45)
+    belly = ((width, 0.62), (0.85 * width, 0.9), (0.4 * width, 1.0), (-0.03, rng.uniform(0.82, 0.95)))
+    top = _line((0.0, rng.uniform(0, 0.06)), (width, 0.0), (0.35 * width, y))
+    return [np.concatenate((top, _rounded(_line((0.35 * width, y), (0.7 * width, y + 0.02), *belly))))]
+
+
+def tailed_zero(rng: np.random.Generator) -> Strokes:
+    """0 whose ends cross or run on at the top."""
+    rx, start = rng.uniform(0.24, 0.45), rng.uniform(-130, -50)
+    turn = rng.choice((-1, 1))
+    return [_ellipse(rx, 0.5, start, start + turn * (360 + rng.uniform(-25, 60))) * np.float32(rng.uniform(0.9, 1.0))]
+
+
+def ringed_eight(rng: np.random.Generator) -> Strokes:
+    """8 of two rings, one on the other."""
+    top, foot = rng.uniform(0.16, 0.26), rng.uniform(0.2, 0.3)
+    upper = _ellipse(top, rng.uniform(0.21, 0.26), 90, 450 + rng.uniform(-20, 30))
+    lower = _ellipse(foot, rng.uniform(0.24, 0.29), -90, 270 + rng.uniform(-20, 30))
+    return [upper + np.array([foot - top, 0], np.float32), lower + np.array([0, 0.45], np.float32)]
+
+
+def school_g(rng: np.random.Generator) -> Strokes:
+    """G with a bar and a stem, or a hook."""
+    width = rng.uniform(0.5, 0.8)
+    bow = _ellipse(width / 2, 0.5, rng.uniform(-60, -25), -330 + rng.uniform(-25, 20))
+    y = rng.uniform(0.5, 0.68)
+    bar = _line((width * rng.uniform(0.4, 0.65), y), (width * rng.uniform(0.95, 1.15), y))
+    if rng.random() < 0.6:
+        x = float(bar[-1, 0])
+        return [bow, np.concatenate((bar, _line((x, rng.uniform(0.85, 1.15)))))]
+    return [bow, bar]
+
+
+def barred_j(rng: np.random.Generator) -> Strokes:
+    """J, mostly with a bar at its head."""
+    width, bend = rng.uniform(0.3, 0.6), rng.uniform(0.1, 0.25)
+    stem = _line((width, 0), (width + rng.normal(0, 0.04), 1 - bend))
+    hook = _rounded(_line(tuple(stem[-1]), (0.6 * width, 1.0), (0.0, 1 - rng.uniform(0.4, 1.4) * bend)))
+    made = [np.concatenate((stem, hook))]
+    if rng.random() < 0.65:
+        made.append(_line((width - rng.uniform(0.15, 0.45), 0), (width + rng.uniform(0.0, 0.35), rng.normal(0, 0.03))))
+    return made
+
+
+def upright_n(rng: np.random.Generator) -> Strokes:
+    """N in one or three strokes, its sides upright or leaning."""
+    width, splay = rng.uniform(0.45, 0.8), rng.normal(0, 0.05)
+    points = ((0.0, 1.0), (splay, rng.uniform(0, 0.1)), (width - splay, rng.uniform(0.9, 1.0)), (width, 0.0))
+    if rng.random() < 0.5:
+        return [_line(*points)]
+    return [_line(points[1], points[0]), _line(points[1], points[2]), _line(points[3], points[2])]
+
+
+def plain_l(rng: np.random.Generator) -> Strokes:
+    """L with a corner or a bow, its foot short or long."""
+    foot = rng.uniform(0.25, 0.65)
+    if rng.random() < 0.6:
+        return [_line((rng.normal(0, 0.04), 0), (0, 1), (foot, 1 + rng.normal(-0.02, 0.05)))]
+    return [_rounded(_line((0.1, 0), (0.02, 0.7), (0.08, 0.97), (foot * 0.6, 1.0), (foot, rng.uniform(0.9, 1.0))))]
+
+
+def ticked_q(rng: np.random.Generator) -> Strokes:
+    """Q: a ring and a tick that crosses it at the foot."""
+    rx, start = rng.uniform(0.32, 0.5), rng.uniform(-130, -50)
+    ring = _ellipse(rx, 0.45, start, start - 360 + rng.normal(0, 8))
+    x, y = rx * rng.uniform(1.0, 1.5), rng.uniform(0.55, 0.8)
+    return [ring, _line((x, y), (x + rng.uniform(0.2, 0.45), y + rng.uniform(0.2, 0.4)))]
+
+
+def school_s(rng: np.random.Generator) -> Strokes:
+    """S of two bows, without a corner: not a 5."""
+    width = rng.uniform(0.45, 0.7)
+    points = (
+        (width, rng.uniform(0.08, 0.22)), (0.6 * width, 0.0), (0.1 * width, 0.12), (0.1 * width, 0.36),
+        (0.5 * width, 0.5), (0.95 * width, 0.65), (0.9 * width, 0.88), (0.45 * width, 1.0),
+        (0.0, rng.uniform(0.8, 0.95)),
+    )  # fmt: skip
+    return [_rounded(_line(*points))]
+
+
+def _rounded(points: Points) -> Points:
+    """A polygon's corners cut twice (Chaikin): a bow."""
+    for _ in range(2):
+        ahead = 0.75 * points[:-1] + 0.25 * points[1:]
+        behind = 0.25 * points[:-1] + 0.75 * points[1:]
+        middle = np.stack((ahead, behind), axis=1).reshape(-1, 2)
+        points = np.concatenate((points[:1], middle[1:-1], points[-1:]))
+    return points.astype(np.float32)
+
+
 def dash(rng: np.random.Generator) -> Strokes:
     """A hyphen."""
     return [_line((0, 0), (0.5, rng.normal(0, 0.03)), (1, rng.normal(0, 0.08)))]
@@ -278,15 +463,26 @@ def dot(rng: np.random.Generator) -> Strokes:
 
 
 OWN_SHAPES: dict[str, tuple[Callable[[np.random.Generator], Strokes], ...]] = {
-    "0": (marked_zero,),
-    "1": (one_with_upstroke, one_with_upstroke, plain_one),
+    "0": (marked_zero, tailed_zero),
+    "1": (one_with_upstroke, one_with_upstroke, plain_one, looped_one, footed_one),
+    "2": (looped_two,),
+    "3": (flat_three,),
     "4": (open_four,),
-    "7": (crossed_seven,),
+    "5": (flagged_five,),
+    "7": (crossed_seven, crossed_seven, wavy_seven),
+    "8": (ringed_eight,),
+    "9": (tailed_nine,),
     "A": (school_a,),
     "E": (round_e,),
+    "G": (school_g,),
     "I": (serif_i, dotted_i),
+    "J": (barred_j,),
+    "L": (plain_l,),
     "M": (shallow_m,),
+    "N": (upright_n,),
+    "Q": (ticked_q,),
     "R": (school_r,),
+    "S": (school_s,),
     "U": (round_u,),
     "V": (pointed_v,),
     "Z": (crossed_z,),
