@@ -19,7 +19,7 @@ MISWRITTEN = 0.02
 _NEGLIGIBLE = 1e-9
 """A month so much less likely than the likeliest is not looked at day by day."""
 _TRIED = 6
-"""Alternatives a cell that are followed."""
+"""Alternatives a cell that are followed when nothing else is said."""
 
 Step = Callable[[Hashable, int, str], "tuple[Hashable, float] | None"]
 """(state, position, character) -> (next state, how likely such a character is there), `None` when it cannot be."""
@@ -43,11 +43,15 @@ class Path:
     mass: float
 
 
-def cells_of(characters: Sequence[Character]) -> list[dict[str, float]]:
-    """The lattice as one mapping a cell, character -> probability, best first; never empty."""
+def cells_of(characters: Sequence[Character], tried: int = _TRIED) -> list[dict[str, float]]:
+    """The lattice as one mapping a cell, character -> probability, best first; never empty.
+
+    Args:
+        tried: alternatives a cell that are followed.
+    """
     cells = []
     for character in characters:
-        listed = {c: max(p, FLOOR) for c, p in character.alternatives[:_TRIED]}
+        listed = {c: max(p, FLOOR) for c, p in character.alternatives[:tried]}
         listed.setdefault("", FLOOR)
         cells.append(listed)
     return cells

@@ -19,6 +19,10 @@ from models.values.places import communes, plain_place
 
 SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'- 0123456789"
 """What may stand in a cell; the space stands for an empty cell inside the text."""
+_TRIED = 8
+"""Alternatives a cell that are followed: the lists decide among many."""
+_UNTHOUGHT = 2 * FLOOR
+"""Probability of a letter that the reader does not list: a hand may write one letter just like another."""
 _LETTERS = 28
 _CODE = {symbol: number for number, symbol in enumerate(SYMBOLS)}
 _SPACE = _CODE[" "]
@@ -133,29 +137,86 @@ class Mixture:
 def decode_words(characters: Sequence[Character], mixtures: Sequence[Mixture]) -> list[Guess]:
     """The words in a comb, one after the other; an empty cell between two is a space.
 
+    A cell that only looks empty (a thin stroke on a printed line) parts a word, a speck in the paper behind adds one:
+    where that would explain the comb much better, it is believed.
+
     Args:
         mixtures: for the first word, the second, ...; the last one also for all that follow.
     """
-    cells = cells_of(characters)
-    empty = [next(iter(cell)) == "" for cell in cells]
+    cells = cells_of(characters, _TRIED)
     lattice = lattice_of(cells)
-    confidence = math.prod(cell.get("", FLOOR) for cell, blank in zip(cells, empty, strict=True) if blank)
-    texts: list[Guess] = [Guess("", confidence)]
-    for number, (start, stop) in enumerate(_runs(empty)):
+    empty = [next(iter(cell)) == "" for cell in cells]
+    as_seen = _words_in(cells, lattice, empty, mixtures)
+    others = [_words_in(cells, lattice, changed, mixtures) for changed in _otherwise(cells, empty, as_seen)]
+    whole = as_seen.mass + sum(other.mass for other in others)
+    if not others or whole <= 0:
+        return as_seen.guesses
+    added: dict[str, float] = {}
+    for line in (as_seen, *others):
+        for guess in line.guesses:
+            added[guess.text] = added.get(guess.text, 0.0) + line.mass / whole * guess.probability
+    return [Guess(text, p) for text, p in sorted(added.items(), key=lambda item: -item[1])[: 2 * _KEPT]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The words of a comb when it is settled which cells are empty."""
+
+    guesses: list[Guess]
+    mass: float
+    """How likely such words are and how well the cells fit them, to compare with other lines of the same cells."""
+    runs: list[tuple[int, int]]
+    listed: list[bool]
+    """Of each run: whether it is likelier a word of a list than any letters."""
+
+
+def _words_in(
+    cells: Sequence[Mapping[str, float]], lattice: Lattice, empty: Sequence[bool], mixtures: Sequence[Mixture]
+) -> _Line:
+    blanks = math.prod(cell.get("", FLOOR) for cell, blank in zip(cells, empty, strict=True) if blank)
+    texts: list[Guess] = [Guess("", blanks)]
+    mass, listed, runs = blanks, [], _runs(empty)
+    for number, (start, stop) in enumerate(runs):
         mixture = mixtures[min(number, len(mixtures) - 1)]
-        words = _word(lattice[start:stop], mixture, cut=stop == len(cells))
+        word = _word(lattice[start:stop], mixture, cut=stop == len(cells))
+        mass *= word.mass
+        listed.append(word.listed > 0.5)
         texts = [
-            Guess(f"{before.text} {word.text}".strip(), before.probability * word.probability)
+            Guess(f"{before.text} {after.text}".strip(), before.probability * after.probability)
             for before in texts
-            for word in words
+            for after in word.guesses
         ]
         texts = sorted(texts, key=lambda guess: -guess.probability)[: 2 * _KEPT]
-    return texts
+    return _Line(texts, mass, runs, listed)
+
+
+_STRAY_GAP = 3
+"""A lone mark so many empty cells behind the text is rather dirt or a printed line than a word."""
+_STRAYS = frozenset("I1'-/.LJT")
+_SURELY_EMPTY = 0.98
+
+
+def _otherwise(cells: Sequence[Mapping[str, float]], empty: Sequence[bool], seen: _Line) -> list[list[bool]]:
+    """Other opinions of which cells are empty that are worth a thought: each changes one cell."""
+    found = []
+    for number, (start, _) in enumerate(seen.runs):
+        before = start - 1
+        alone = before == 0 if number == 0 else seen.runs[number - 1][1] == before
+        if not alone:
+            continue
+        strange = not all(seen.listed[max(0, number - 1) : number + 1])
+        if strange or cells[before].get("", 0.0) < _SURELY_EMPTY:
+            found.append([blank and k != before for k, blank in enumerate(empty)])
+    if len(seen.runs) > 1:
+        (_, last), (start, stop) = seen.runs[-2:]
+        if stop - start == 1 and start - last >= _STRAY_GAP and next(iter(cells[start])) in _STRAYS:
+            found.append([blank or k == start for k, blank in enumerate(empty)])
+    return found[:_KEPT]
 
 
 def decode_place(characters: Sequence[Character], postal_code: str | None) -> list[Guess]:
     """The name of a town: one of the communes of the post code if one fits, of France, or any words."""
-    cells = cells_of(characters)
+    cells = cells_of(characters, _TRIED)
     filled = [k for k, cell in enumerate(cells) if next(iter(cell)) != ""]
     words = decode_words(characters, (Mixture(((_place_words(), 0.6),), 0.4),))
     if not filled:
@@ -194,7 +255,7 @@ def _free_mass(lattice: Lattice, spaces: Sequence[int]) -> float:
 
 def lattice_of(cells: Sequence[Mapping[str, float]]) -> Lattice:
     """Cells as an array; an empty cell is a space, and a hyphen in a name may be one too."""
-    lattice = np.full((len(cells), len(SYMBOLS)), FLOOR / 4)
+    lattice = np.full((len(cells), len(SYMBOLS)), _UNTHOUGHT)
     for row, cell in zip(lattice, cells, strict=True):
         for character, probability in cell.items():
             code = _CODE.get(character, _SPACE if character == "" else -1)
@@ -215,7 +276,15 @@ def _runs(empty: Sequence[bool]) -> list[tuple[int, int]]:
     return runs
 
 
-def _word(lattice: Lattice, mixture: Mixture, *, cut: bool) -> list[Guess]:
+@dataclass(frozen=True, slots=True)
+class _Word:
+    guesses: list[Guess]
+    mass: float
+    listed: float
+    """Share of the mass that comes from lists and numbers."""
+
+
+def _word(lattice: Lattice, mixture: Mixture, *, cut: bool) -> _Word:
     added: dict[str, float] = {}
     whole = 0.0
 
@@ -229,12 +298,29 @@ def _word(lattice: Lattice, mixture: Mixture, *, cut: bool) -> list[Guess]:
         add(*vocabulary.options(lattice), weight)
         if cut:
             add(*vocabulary.beginnings(lattice), 0.5 * weight)
-    add(*letter_model().options(lattice, open_end=cut), mixture.letters)
+    for before, share in _elisions(lattice):
+        for vocabulary, weight in mixture.lists:
+            options, mass = vocabulary.options(lattice[2:])
+            add([Option(before + o.text, share * o.mass) for o in options], share * mass, weight)
     if mixture.numbers:
         options, mass = _numbers(lattice)
         add(options, mass, mixture.numbers)
+    listed = whole
+    add(*letter_model().options(lattice, open_end=cut), mixture.letters)
     ranked = sorted(added.items(), key=lambda item: -item[1])[:_KEPT]
-    return [Guess(text, mass / whole) for text, mass in ranked if whole > 0]
+    guesses = [Guess(text, mass / whole) for text, mass in ranked if whole > 0]
+    return _Word(guesses, whole, listed / whole if whole > 0 else 0.0)
+
+
+_ELIDED = 0.05
+"""Share of words that L' or D' is written before, once each."""
+
+
+def _elisions(lattice: Lattice) -> list[tuple[str, float]]:
+    """L' and D' where a word may begin with them, and how likely that is."""
+    if len(lattice) < 5 or lattice[1, _CODE["'"]] < 0.2:
+        return []
+    return [(f"{c}'", _ELIDED * float(lattice[0, _CODE[c]] * lattice[1, _CODE["'"]])) for c in "LD"]
 
 
 def _numbers(lattice: Lattice) -> tuple[list[Option], float]:

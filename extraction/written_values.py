@@ -308,9 +308,12 @@ def _bic(characters: Sequence[Character]) -> list[Guess]:
 _SERIAL = ("L", "D", "D", "L", "L", "D", "D", "D", "D", "D", "D")
 """Usual shape of a meter's number: maker, year, size and class, six digits (EN 14154 practice in France)."""
 
+_PLAIN = 1.6
+"""What each digit of a number without letters counts for it, against any letters and digits."""
+
 
 def _serial(characters: Sequence[Character]) -> list[Guess]:
-    """A meter's number is mostly of the usual shape, but may be any run of letters and digits."""
+    """A meter's number is mostly of the usual shape, else often of digits only, but may be any run of both."""
     cells = cells_of(characters)
     usual_of = {"L": ascii_uppercase, "D": digits}
 
@@ -323,11 +326,20 @@ def _serial(characters: Sequence[Character]) -> list[Guess]:
 
     start, step, final = run_of(_ALNUM + "-/.")
     free, free_mass = search(cells, start=start, step=step, final=final)
-    if len(cells) < len(_SERIAL):
-        return guesses(free, free_mass)
-    fitting, fitting_mass = search(cells, start=0, step=shaped, final=lambda state: 1.0)
-    both = [*(decoding.weighed(p, 0.8) for p in fitting), *(decoding.weighed(p, 0.2) for p in free)]
-    return guesses(sorted(both, key=lambda p: -p.mass), 0.8 * fitting_mass + 0.2 * free_mass)
+
+    def of_digits(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
+        moved = step(state, position, character)
+        if moved is None or not character:
+            return moved
+        return (moved[0], _PLAIN * moved[1]) if character.isdigit() else None
+
+    plain, plain_mass = search(cells, start=start, step=of_digits, final=final)
+    shapes = [(0.2, free, free_mass), (0.15, plain, plain_mass)]
+    if len(cells) >= len(_SERIAL):
+        fitting, fitting_mass = search(cells, start=0, step=shaped, final=lambda state: 1.0)
+        shapes.append((0.65, fitting, fitting_mass))
+    both = [decoding.weighed(path, share) for share, paths, _ in shapes for path in paths]
+    return guesses(sorted(both, key=lambda p: -p.mass), sum(share * mass for share, _, mass in shapes))
 
 
 def _reference(characters: Sequence[Character]) -> list[Guess]:

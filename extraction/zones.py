@@ -29,8 +29,6 @@ from models.text import Character
 
 LINE_PX_PER_MM = 8.0
 """Resolution at which lines are cut for the text reader: 200 dpi."""
-_DOUBT = 0.9
-"""A character in a box that is less sure than that is looked at once more."""
 _ACCENTED = "ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜŸŒ"
 ALPHABETS: dict[Charset, str] = {
     Charset.DIGITS: "0123456789",
@@ -49,8 +47,13 @@ class GlyphsReader(Protocol):
 
     name: str
 
-    def read_batch(self, groups: Sequence[tuple[Sequence[GrayImage], Charset]]) -> list[list[Character]]:
-        """The characters that may stand in each cell of each group, best first; "" is an empty cell."""
+    def read_hand(
+        self, combs: Sequence[tuple[Sequence[GrayImage], Sequence[GrayImage], Charset]]
+    ) -> list[list[Character]]:
+        """The characters that may stand in each cell of combs filled in by one person, best first; "" is an empty cell.
+
+        Each comb: its cells with the box lines, the same without, and what may stand in them.
+        """
 
 
 class LineReader(Protocol):
@@ -207,35 +210,13 @@ def _frame_depth(sheet: _Sheet, zone: Zone) -> NDArray[np.int16] | None:
 
 def _read_combs(sheet: _Sheet, zones: Sequence[Zone], glyphs: GlyphsReader) -> dict[str, Reading]:
     cut = [cut_comb(sheet.page, sheet.placed, zone.cells) for zone in zones]
-    answers = glyphs.read_batch([(comb.cells, zone.charset) for zone, comb in zip(zones, cut, strict=True)])
-    _ask_again(zones, cut, answers, glyphs)
+    answers = glyphs.read_hand(
+        [(comb.cells, comb.lineless, zone.charset) for zone, comb in zip(zones, cut, strict=True)]
+    )
     return {
         zone_key(zone): _comb_reading(sheet, zone, comb, answer, glyphs.name)
         for zone, comb, answer in zip(zones, cut, answers, strict=True)
     }
-
-
-def _ask_again(
-    zones: Sequence[Zone], combs: Sequence[Comb], answers: list[list[Character]], glyphs: GlyphsReader
-) -> None:
-    """Show cells that were read unsurely once more, without their lines, and take the mean of both answers."""
-    doubtful = [
-        [k for k, character in enumerate(answer) if not character.alternatives or character.alternatives[0][1] < _DOUBT]
-        for answer in answers
-    ]
-    groups = [
-        ([comb.lineless[k] for k in places], zone.charset)
-        for zone, comb, places in zip(zones, combs, doubtful, strict=True)
-    ]
-    for answer, places, again in zip(answers, doubtful, glyphs.read_batch(groups), strict=True):
-        for place, other in zip(places, again, strict=True):
-            answer[place] = _mean(answer[place], other)
-
-
-def _mean(a: Character, b: Character) -> Character:
-    names = dict.fromkeys(name for name, _ in (*a.alternatives, *b.alternatives))
-    means = [(name, (a.probability(name) + b.probability(name)) / 2) for name in names]
-    return Character(tuple(sorted(means, key=lambda item: -item[1])))
 
 
 def _comb_reading(sheet: _Sheet, zone: Zone, comb: Comb, answer: Sequence[Character], name: str) -> Reading:

@@ -14,6 +14,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from extraction.readers.one_hand import as_one_hand
 from models.definitions import Charset
 from models.errors import Misconfigured
 from models.image import FloatArray, GrayImage
@@ -30,7 +31,7 @@ BLANK = ""
 SCRATCH = "\x18"
 """The class of a cell that was crossed out or written over: never an answer, it takes probability from the answers."""
 CLASSES: tuple[str, ...] = (*DIGITS, *CAPITALS, *SIGNS, BLANK, SCRATCH)
-"""The network's outputs, in order."""
+"""The network's answers, in order."""
 ALPHABETS: dict[Charset, frozenset[str]] = {
     Charset.DIGITS: frozenset(DIGITS) | {BLANK},
     Charset.ALPHA: frozenset(CAPITALS) | {"'", "-", BLANK},
@@ -40,6 +41,17 @@ ALPHABETS: dict[Charset, frozenset[str]] = {
 }
 """What may stand in a field. Accented letters are read as their base letter."""
 
+_ANSWERS = [place for place, name in enumerate(CLASSES) if name != SCRATCH]
+_MUTE = np.array([name in (BLANK, SCRATCH) for name in CLASSES])
+"""Classes in which one hand cannot be told from another."""
+_PALE = 0.45
+"""A cell whose ink is so much paler than what is usual on its page was not written in by the same pen."""
+_DISBELIEF = 0.9
+"""How likely such a cell is empty."""
+_FEWEST_WRITTEN = 6
+"""Cells written in before there is a usual depth."""
+_DOUBT = 0.9
+"""A character in a box that is less sure than that is looked at once more."""
 _GLYPH = 24
 """Pixels of the glyph view that the larger side of the ink takes; the rest is margin."""
 _FAINT = 40
@@ -50,7 +62,9 @@ class Network(Protocol):
     """What the reader asks of a network: an ONNX Runtime session is one."""
 
     def run(self, output_names: list[str] | None, input_feed: dict[str, FloatArray]) -> list[FloatArray]:
-        """Logits of shape (n, len(CLASSES)) for `cells` of shape (n, 2, SIDE, SIDE)."""
+        """Logits of shape (n, len(CLASSES)) for `cells` of shape (n, 2, SIDE, SIDE), and what they were made from:
+        features of shape (n, any), by which cells are compared.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,28 +223,96 @@ class GlyphReader:
         if not cells:
             return [[] for _ in groups]
         logits = self.logits(np.stack([normalise(cell) for cell in cells]))
-        answers: list[list[Character]] = []
-        start = 0
-        for group, charset in groups:
-            rows = logits[start : start + len(group)]
-            start += len(group)
-            temperature = self._calibration.temperature(charset)
-            answers.append([self._character(row, charset) for row in probabilities(rows, charset, temperature)])
-        return answers
+        return self._characters(self._chances(logits, groups), groups)
+
+    def read_hand(
+        self, combs: Sequence[tuple[Sequence[GrayImage], Sequence[GrayImage], Charset]]
+    ) -> list[list[Character]]:
+        """The characters of combs that one person filled in, best first.
+
+        What is read unsurely is looked at once more without its lines, then compared with what is read surely.
+
+        Args:
+            combs: of each its cells with the box lines, the same without, and what may stand in them.
+        """
+        groups = [(cells, charset) for cells, _, charset in combs]
+        plain = [cell for cells, _, _ in combs for cell in cells]
+        lineless = [cell for _, cells, _ in combs for cell in cells]
+        if not plain:
+            return [[] for _ in combs]
+        logits, features = self._seen(plain)
+        chances = self._chances(logits, groups)
+        again = np.flatnonzero(chances[:, _ANSWERS].max(axis=1) < _DOUBT)
+        if len(again):
+            second = logits.copy()
+            second[again], features[again] = self._seen([lineless[k] for k in again])
+            chances[again] = (chances[again] + self._chances(second, groups)[again]) / 2
+        chances = as_one_hand(chances, features, _MUTE)
+        return self._characters(_without_faint(chances, np.array([_ink_depth(cell) for cell in plain])), groups)
 
     def logits(self, cells: FloatArray) -> FloatArray:
         """Averaged logits, shape (n, len(CLASSES)), of normalised cells, shape (n, 2, SIDE, SIDE)."""
-        parts = []
+        return self._run(cells)[0]
+
+    def _seen(self, cells: Sequence[GrayImage]) -> tuple[FloatArray, FloatArray]:
+        return self._run(np.stack([normalise(cell) for cell in cells]))
+
+    def _run(self, cells: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Averaged logits, and the features of all networks side by side; no features where a network has none."""
+        logits, features = [], []
         for start in range(0, len(cells), self._batch):
             feed = {"cells": cells[start : start + self._batch]}
-            parts.append(np.mean([network.run(None, feed)[0] for network in self._networks], axis=0))
-        return np.concatenate(parts).astype(np.float32)
+            made = [network.run(None, feed) for network in self._networks]
+            logits.append(np.mean([outputs[0] for outputs in made], axis=0))
+            features.append(np.concatenate([outputs[-1] for outputs in made], axis=1))
+        return np.concatenate(logits).astype(np.float32), np.concatenate(features).astype(np.float32)
+
+    def _chances(self, logits: FloatArray, groups: Sequence[tuple[Sequence[GrayImage], Charset]]) -> FloatArray:
+        """Probabilities over CLASSES of all cells of all groups, one below the other."""
+        rows, start = [], 0
+        for cells, charset in groups:
+            part = logits[start : start + len(cells)]
+            rows.append(probabilities(part, charset, self._calibration.temperature(charset)))
+            start += len(cells)
+        return np.concatenate(rows)
+
+    def _characters(
+        self, chances: FloatArray, groups: Sequence[tuple[Sequence[GrayImage], Charset]]
+    ) -> list[list[Character]]:
+        answers, start = [], 0
+        for cells, charset in groups:
+            answers.append([self._character(row, charset) for row in chances[start : start + len(cells)]])
+            start += len(cells)
+        return answers
 
     def _character(self, row: FloatArray, charset: Charset) -> Character:
         order = np.argsort(-row, kind="stable")[: self._keep + 1]
         alphabet = ALPHABETS[charset]
         listed = [(CLASSES[i], float(row[i])) for i in order if CLASSES[i] in alphabet]
         return Character(alternatives=tuple(listed[: self._keep]))
+
+
+def _ink_depth(cell: GrayImage) -> float:
+    """Gray levels between white and the darkest stroke in the middle of a cell on even white paper."""
+    height, width = cell.shape
+    inner = cell[height // 6 : height - height // 6, width // 6 : width - width // 6]
+    return 255.0 - float(cv2.blur(inner, (3, 3)).min()) if inner.size else 0.0
+
+
+def _without_faint(chances: FloatArray, depths: FloatArray) -> FloatArray:
+    """Probabilities of one page's cells; what is much paler than its writing is taken for a stamp, a fold, a shadow.
+
+    Args:
+        chances: shape (n, len(CLASSES)), left unchanged. depths: shape (n,), of the ink in each cell.
+    """
+    written = ~_MUTE[chances.argmax(axis=1)]
+    if written.sum() < _FEWEST_WRITTEN:
+        return chances
+    pale = written & (depths < _PALE * float(np.median(depths[written])))
+    cleared = chances.copy()
+    cleared[pale] *= 1 - _DISBELIEF
+    cleared[pale, CLASSES.index(BLANK)] += _DISBELIEF * chances[pale].sum(axis=1)
+    return cleared
 
 
 def probabilities(logits: FloatArray, charset: Charset, temperature: float = 1.0) -> FloatArray:

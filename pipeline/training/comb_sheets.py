@@ -181,11 +181,11 @@ class CombSimulator:
         px_per_mm = dpi / MM_PER_INCH
         scale = px_per_mm / PX_PER_MM
         small = cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if rng.random() < 0.35:
+        dry = rng.random() < 0.06
+        if dry or rng.random() < 0.35:
             # Pencil and dry ball pens leave the paper's grain.
-            small = small * np.clip(
-                1 - rng.uniform(0.1, 0.5) * np.maximum(self._tile(self._grain, small.shape), 0), 0, 1
-            )
+            depth = rng.uniform(0.5, 0.9) if dry else rng.uniform(0.1, 0.5)
+            small = small * np.clip(1 - depth * np.maximum(self._tile(self._grain, small.shape), 0), 0, 1)
         darkness = hand.strength * small
         if frame is not None:
             darkness = np.maximum(darkness, cv2.resize(frame, small.shape[::-1], interpolation=cv2.INTER_AREA) * 0.95)
@@ -223,7 +223,10 @@ class CombSimulator:
     def _encode(self, scan: GrayImage, paper: float, ink: float) -> GrayImage:
         rng = self._rng
         mode = rng.random()
-        if mode < 0.24:
+        if mode < 0.05:
+            # A threshold too near to the ink breaks strokes into dots.
+            return np.where(scan > ink + (paper - ink) * rng.uniform(0.12, 0.4), 255, 0).astype(np.uint8)
+        if mode < 0.26:
             # A scanner's threshold lies below its paper noise.
             threshold = min(ink + (paper - ink) * rng.uniform(0.4, 0.8), paper - 0.25 * (paper - ink) - 12)
             return np.where(scan > threshold, 255, 0).astype(np.uint8)

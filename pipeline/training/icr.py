@@ -61,19 +61,23 @@ input.
 - File: `icr-glyphs.onnx`, sha256 `{sha256}`
 - Licence of the weights: EUPL-1.2, made by the Depli project
 - Network: convolutional, two views of {side} x {side} pixels, first layer {width} channels
-- Made by `depli train icr` (`pipeline/training/icr.py`): seed {seed}, {cells} cells, {minutes} minutes of training.
-  The cells follow from the seed; how often they are seen depends on the machine: a new run is alike, not identical.
+- Made by `depli train icr` (`pipeline/training/icr.py`): seed {seed}, {cells} cells, {minutes} minutes of training from
+  {start}. The cells follow from the seed; how often they are seen depends on the machine: a new run is alike, not
+  identical.
 
 ## Data
 
 - UNIPEN train_r01_v07, categories 1a-1d (Guyon et al. 1994; deposit CC BY 4.0): pen trajectories, redrawn
 - MNIST (LeCun, Cortes, Burges; CC BY-SA 3.0), a fifth of the training part: digit images
 - optdigits (Alpaydin, Kaynak 1998; UCI, CC BY 4.0): digit images of Turkish writers
-- own drawings of European shapes (1 with upstroke, crossed 7, slashed 0, open 4, crossed Z), accents and scribbles
+- own drawings of European shapes (1 with upstroke, loop or foot, crossed and wavy 7, slashed 0, open 4, 5 in two
+  strokes, crossed Z and more), accents and scribbles
 
-All of it is written into simulated cells (box lines whole, broken or removed; neighbours' strokes; specks) and
-scanned by simulation (150-300 dpi, blur, noise, JPEG, bitonal, faint ink). None of the data ships with the weights. One
-writer of twelve (images: one of twelve) was held out; nothing of USPS, ORAND or any customer's form was trained on.
+All of it is written into simulated combs by one hand each (boxes, combs, no lines at all; any darkness; neighbours'
+strokes; folds and specks), scanned by simulation (150-300 dpi, blur, noise, JPEG, bitonal, faint ink) and cut by the
+program that cuts real ones, with the lines and without; a fifth are lone cells, cut roughly. None of the data ships
+with the weights. One writer of twelve (images: one of twelve) was held out; nothing of USPS, ORAND, CHoiCe, the French
+names or any customer's form was trained on.
 
 ## Limits
 
@@ -268,7 +272,7 @@ def lone_cells(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[GrayI
 def comb_cells(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[GrayImage, str]]:
     """Endless cells of whole combs, cut as the product cuts them, with their labels.
 
-    A cell is shown with its box lines and, less often, once more as it is when they are taken off: the reader sees both.
+    A cell is shown with its box lines and, less often, once more without them: the reader sees both.
     """
     simulator, pools = CombSimulator(rng), _Pools(corpus)
     while True:
@@ -441,11 +445,11 @@ def fit_network(
         continue_from(model, start, drawing.images[:2048])
     model = model.to(memory_format=torch.channels_last)
     average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999), use_buffers=True
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.02)
     masks = _field_masks()
-    highest = 3e-3 if start is None else 1.2e-3
+    highest = 3e-3 if start is None else 8e-4
     begun, steps, running = time.monotonic(), 0, 0.0
     while (done := (time.monotonic() - begun) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
@@ -470,7 +474,10 @@ def fit_network(
         steps, running = steps + 1, 0.98 * running + 0.02 * float(loss.detach().mean())
         if steps % 100 == 0:
             drawing.collect()
-            print(f"{100 * done:.0f} % of the time, {steps * _BATCH} cells of {drawing.ready}, loss {running:.3f}", flush=True)
+            print(
+                f"{100 * done:.0f} % of the time, {steps * _BATCH} cells of {drawing.ready}, loss {running:.3f}",
+                flush=True,
+            )
             if keep is not None:
                 torch.save(average.module.state_dict(), keep)
     trained: torch.nn.Module = average.module
@@ -582,7 +589,10 @@ def calibrate(logits: FloatArray, labels: Labels) -> dict[str, float]:
 
 
 def export(model: torch.nn.Module, file: Path, temperatures: dict[str, float], notes: dict[str, str]) -> None:
-    """Write the network as ONNX with a free batch size; alphabet, temperatures and notes go into its metadata."""
+    """Write the network as ONNX with a free batch size; alphabet, temperatures and notes go into its metadata.
+
+    Beside the logits it gives what they were made from, by which the reader compares cells of one hand.
+    """
     import onnx
     import torch
 
@@ -601,6 +611,9 @@ def export(model: torch.nn.Module, file: Path, temperatures: dict[str, float], n
     for node in [*proto.graph.node, *proto.graph.value_info]:
         del node.metadata_props[:]
         node.doc_string = ""
+    last = [node for node in proto.graph.node if node.op_type == "Gemm"][-1]
+    shape = onnx.helper.make_tensor_value_info(last.input[0], onnx.TensorProto.FLOAT, None)
+    proto.graph.output.append(shape)
     stored = {"classes": json.dumps(CLASSES), "temperatures": json.dumps(temperatures), **notes}
     onnx.helper.set_model_props(proto, stored)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -739,7 +752,7 @@ def train_icr(
         "cells": f"{count}",
         "width": f"{width}",
         "side": f"{SIDE}",
-        "start": "chance" if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
+        "start": "chance" if start is None else f"earlier weights `{hashlib.sha256(start.read_bytes()).hexdigest()}`",
     }
     file = out / "icr-glyphs.onnx"
     export(model, file, temperatures, settings)

@@ -167,6 +167,36 @@ def test_a_name_on_the_list_wins_over_look_alike_letters() -> None:
     assert best("name", "last_name", cells)[0] == "MARTIN"
 
 
+def test_a_thin_stroke_that_looks_like_an_empty_cell_does_not_part_a_name() -> None:
+    text, _ = best("name", "first_name", sure("GUI LAUME", 14))
+
+    assert text == "GUILLAUME"
+
+
+def test_two_names_stay_two_names() -> None:
+    text, _ = best("name", "first_name", sure("ANNE MARIE", 14))
+
+    assert text == "ANNE MARIE"
+
+
+def test_a_lone_stroke_far_behind_a_name_is_dirt() -> None:
+    cells = unsure(sure("MILLET", 16), 14, ("'", 0.7), ("", 0.2), ("I", 0.1))
+
+    assert best("name", "last_name", cells)[0] == "MILLET"
+
+
+def test_an_article_before_a_street_name_does_not_hide_the_name() -> None:
+    cells = unsure(sure("6 ROUTE DE L'ARISTIDE", 26), 15, ("O", 0.9), ("I", 0.02))
+
+    assert best("street", "street", cells)[0] == "6 ROUTE DE L'ARISTIDE"
+
+
+def test_a_meter_number_of_digits_only_is_usual_too() -> None:
+    cells = unsure(sure("09914995", 12), 7, ("S", 0.6), ("5", 0.38))
+
+    assert best("reference", "meter_serial", cells)[0] == "09914995"
+
+
 def test_a_name_on_no_list_is_still_read() -> None:
     assert best("name", "last_name", sure("XOKWELI", 12))[0] == "XOKWELI"
 

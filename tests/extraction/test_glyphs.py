@@ -19,6 +19,7 @@ from extraction.readers.glyphs import (
     normalise,
     probabilities,
 )
+from extraction.readers.one_hand import as_one_hand
 from models.definitions import Charset
 from models.image import FloatArray, GrayImage
 
@@ -211,3 +212,71 @@ def test_a_scribbled_out_digit_is_not_sure() -> None:
     [answer] = GlyphReader().read([pen(seven(), *zigzag)], Charset.DIGITS)
 
     assert answer.alternatives[0][1] < 0.5
+
+
+def lattice(*rows: dict[str, float]) -> FloatArray:
+    """Probabilities over CLASSES, one row a cell."""
+    found = np.zeros((len(rows), len(CLASSES)), np.float32)
+    for row, values in zip(found, rows, strict=True):
+        for name, probability in values.items():
+            row[CLASSES.index(name)] = probability
+    return found
+
+
+MUTE = np.array([name in (BLANK, SCRATCH) for name in CLASSES])
+
+
+def test_a_doubtful_character_is_what_its_likeness_on_the_page_is() -> None:
+    chances = lattice({"1": 0.97, "7": 0.03}, {"7": 0.98, "1": 0.02}, {"1": 0.55, "7": 0.45}, {"4": 0.6, "9": 0.4})
+    features = np.array([[1, 0, 0], [0, 1, 0], [0.1, 1, 0], [0, 0, 1]], np.float32)
+
+    weighed = as_one_hand(chances, features, MUTE)
+
+    assert weighed[2, 7] > 0.6
+    assert np.array_equal(weighed[3], chances[3])
+    assert weighed.sum(axis=1) == pytest.approx(chances.sum(axis=1))
+    assert np.array_equal(weighed[:2].argmax(axis=1), [1, 7])
+
+
+def test_a_page_without_sure_characters_is_left_alone() -> None:
+    chances = lattice({"1": 0.6, "7": 0.4}, {BLANK: 1.0})
+
+    assert as_one_hand(chances, np.eye(2, dtype=np.float32), MUTE) is chances
+
+
+class ByShade:
+    """Reads a 1 in every cell that has ink, features and all."""
+
+    def run(self, output_names: list[str] | None, input_feed: dict[str, FloatArray]) -> list[FloatArray]:
+        inked = input_feed["cells"][:, 0].reshape(len(input_feed["cells"]), -1).max(axis=1) > 0.5
+        logits = np.full((len(inked), len(CLASSES)), -20.0, np.float32)
+        logits[np.arange(len(inked)), np.where(inked, 1, CLASSES.index(BLANK))] = 8.0
+        return [logits, np.ones((len(inked), 3), np.float32)]
+
+
+def test_a_stamp_paler_than_the_writing_of_the_page_is_not_read() -> None:
+    written = [pen(paper(shade=255), (0.5, 0.2), (0.5, 0.8), ink=60)] * 8
+    stamped = pen(paper(shade=255), (0.3, 0.4), (0.7, 0.5), ink=190)
+    reader = GlyphReader(networks=(ByShade(),))
+
+    (together,) = reader.read_hand([([*written, stamped], [*written, stamped], Charset.DIGITS)])
+    (alone,) = reader.read_hand([([stamped] * 9, [stamped] * 9, Charset.DIGITS)])
+
+    assert [c.best for c in together] == ["1"] * 8 + [""]
+    assert [c.best for c in alone] == ["1"] * 9
+
+
+def test_what_is_unsure_is_looked_at_again_without_its_lines() -> None:
+    seen: list[int] = []
+
+    class Unsure:
+        def run(self, output_names: list[str] | None, input_feed: dict[str, FloatArray]) -> list[FloatArray]:
+            seen.append(len(input_feed["cells"]))
+            logits = np.full((seen[-1], len(CLASSES)), -20.0, np.float32)
+            logits[:, 1], logits[:, 7] = (1.0, 1.2) if len(seen) == 1 else (9.0, 0.0)
+            return [logits, np.ones((seen[-1], 3), np.float32)]
+
+    (answer,) = GlyphReader(networks=(Unsure(),)).read_hand([([seven()] * 3, [seven()] * 3, Charset.DIGITS)])
+
+    assert seen == [3, 3]
+    assert [c.best for c in answer] == ["1"] * 3

@@ -27,8 +27,10 @@ class InkedCells:
 
     name = "inked"
 
-    def read_batch(self, groups: Sequence[tuple[Sequence[GrayImage], Charset]]) -> list[list[Character]]:
-        return [[Character((("7" if _inked(cell) else "", 0.99),)) for cell in cells] for cells, _ in groups]
+    def read_hand(
+        self, combs: Sequence[tuple[Sequence[GrayImage], Sequence[GrayImage], Charset]]
+    ) -> list[list[Character]]:
+        return [[Character((("7" if _inked(cell) else "", 0.99),)) for cell in cells] for cells, _, _ in combs]
 
 
 def _inked(cell: GrayImage) -> bool:

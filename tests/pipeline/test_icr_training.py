@@ -12,6 +12,7 @@ from models.definitions import Charset
 from models.errors import Misconfigured
 from pipeline.training import icr
 from pipeline.training.cells import CellSimulator, Writing
+from pipeline.training.comb_sheets import CombSimulator, Entry
 from pipeline.training.icr import Corpus, calibrate, model_card, render, train_icr
 from pipeline.training.pens import OWN_SHAPES, PenRecords, fit, vary
 
@@ -88,9 +89,53 @@ def test_every_own_shape_leaves_ink_in_its_cell(label: str) -> None:
         low, high = np.concatenate(fit(strokes)).min(), np.concatenate(fit(strokes)).max()
         assert low == pytest.approx(0, abs=1e-5)
         assert high == pytest.approx(1, abs=1e-5)
-        written += [float(simulator.cell(Writing(strokes=strokes), label=label).std()) for _ in range(12)]
-        empty += [float(simulator.cell(Writing(), label=BLANK).std()) for _ in range(12)]
+        written += [float(simulator.cell(Writing(strokes=strokes), label=label).std()) for _ in range(40)]
+        empty += [float(simulator.cell(Writing(), label=BLANK).std()) for _ in range(40)]
     assert np.median(written) > np.median(empty)
+
+
+def test_a_comb_is_cut_into_the_cells_that_were_written(tmp_path: Path) -> None:
+    corpus = Corpus(collections(tmp_path), held_out=False)
+    rng = np.random.default_rng(8)
+    written, empty = [], []
+    for _ in range(20):
+        entries = [Entry(corpus.write("8", rng), "8"), Entry(Writing(), BLANK), Entry(corpus.write("B", rng), "B")]
+        plain, lineless = zip(*CombSimulator(rng).cells(entries), strict=True)
+        assert len(plain) == len(lineless) == 3
+        middles = [
+            cell[cell.shape[0] // 4 : -cell.shape[0] // 4, cell.shape[1] // 4 : -cell.shape[1] // 4] for cell in plain
+        ]
+        written += [float(middles[0].std()), float(middles[2].std())]
+        empty.append(float(middles[1].std()))
+    assert np.median(written) > 4 * np.median(empty)
+
+
+def test_training_takes_over_the_shards_that_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(icr, "_SHARD", 6)
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    icr._draw_shards(collections(tmp_path), folder, 2, seed=3)
+    first, _ = render(Corpus(tmp_path, held_out=False), 6, 3 * 100_003)
+
+    drawing = icr.Drawing(tmp_path, folder, 12, seed=3)
+    ready = drawing.collect()
+
+    assert ready == 12
+    assert np.array_equal(drawing.images[:6], first)
+    assert not np.array_equal(drawing.images[6:], first)
+
+
+def test_a_batch_is_shaken_but_not_beyond_recognition() -> None:
+    pytest.importorskip("torch")
+    batch = np.zeros((16, 2, SIDE, SIDE), np.uint8)
+    batch[:, :, 6:26, 13:19] = 255
+
+    shaken = icr._shaken(batch, np.random.default_rng(2)).numpy()
+
+    assert shaken.shape == batch.shape
+    assert not np.allclose(shaken[0], shaken[1])
+    assert float(shaken[:, :, 10:22, 14:18].mean()) > 0.6
+    assert float(shaken[:, :, :, :4].mean()) < 0.05
 
 
 def test_a_field_that_cannot_hold_the_label_never_cuts_it_away() -> None:
@@ -118,7 +163,9 @@ def test_calibration_cools_a_reader_that_doubts_too_much() -> None:
 def test_the_model_card_names_scores_licence_and_hash() -> None:
     found = icr.Found(sha256="ab12", temperatures={"digits": 0.9}, scores={"a set": {"all": 0.98765}})
 
-    card = model_card(found, {"seed": "1", "minutes": "2", "cells": "3", "width": "32", "side": "32"})
+    card = model_card(
+        found, {"seed": "1", "minutes": "2", "cells": "3", "width": "32", "side": "32", "start": "chance"}
+    )
 
     for word in ("ab12", "EUPL-1.2", "a set", "98.77 %", "digits 0.9", "UNIPEN", "MNIST", "optdigits"):
         assert word in card
