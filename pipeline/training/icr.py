@@ -620,6 +620,28 @@ def export(model: torch.nn.Module, file: Path, temperatures: dict[str, float], n
     onnx.save_model(proto, str(file))
 
 
+def averaged(former: Path, later: Path, out: Path, *, share: float = 0.5) -> None:
+    """Write the mean of two exported networks, one of which went on from the other: it keeps what both know.
+
+    Args:
+        share: of the later one. Temperatures and features' name are the later one's.
+    Raises: Misconfigured when they are not of one shape.
+    """
+    import onnx
+
+    first = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(str(former)).graph.initializer}
+    mixed = onnx.load(str(later))
+    for tensor in mixed.graph.initializer:
+        value = onnx.numpy_helper.to_array(tensor)
+        if value.dtype != np.float32:
+            continue
+        if tensor.name not in first or first[tensor.name].shape != value.shape:
+            raise Misconfigured(f"{former} and {later} are not the same network.")
+        mean = ((1 - share) * first[tensor.name] + share * value).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(mean, tensor.name))
+    onnx.save_model(mixed, str(out))
+
+
 def measure_cells(reader: GlyphReader, images: GrayImage, labels: Labels) -> dict[str, float]:
     """Share read rightly of held-out writers in simulated cells, by what the field allows, and by digit."""
     logits = reader.logits(np.asarray(images / np.float32(255), dtype=np.float32))
