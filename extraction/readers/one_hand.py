@@ -11,7 +11,7 @@ SURE = 0.9
 """From here on a reading serves as an example of its character."""
 DOUBTFUL = 0.995
 """Below that a reading is compared with the examples."""
-WEIGHT = 3.0
+WEIGHT = 2.0
 """What likeness counts: the log odds of a character rise by so much for each unit of cosine above `USUAL`."""
 USUAL = 0.6
 """Likeness, as a cosine, at which an example says nothing."""
