@@ -147,13 +147,18 @@ class Table:
 
 
 def fit_calibration(
-    table: Table, *, believed: Calibration = HONEST, rows: NDArray[np.intp] | None = None, fitted_on: str = ""
+    table: Table,
+    *,
+    believed: Calibration = HONEST,
+    rows: NDArray[np.intp] | None = None,
+    start: Calibration | None = None,
+    fitted_on: str = "",
 ) -> Calibration:
     """The coefficients that make what was seen likeliest, drawn towards what is believed.
 
     Args:
         believed: the calibration before this evidence; a site's own evidence moves the shipped one.
-        rows: the values used; all when `None`.
+        rows: the values used; all when `None`. start: where the search begins, which changes its time and not its end.
     Source: Platt, 1999, for the scale; Gelman and Hill, Data Analysis Using Regression, 2007, for the levels. Newton's
         method; the same table gives the same coefficients.
     """
@@ -161,7 +166,8 @@ def fit_calibration(
     x, y, weights = table.numbers[chosen], table.right[chosen], table.weights[chosen]
     prior = np.array([believed.coefficients.get(column, 0.0) for column in table.columns])
     precision = np.array([_SPREAD[_level(column)] ** -2.0 for column in table.columns])
-    coefficients = prior.copy()
+    begin = believed if start is None else start
+    coefficients = np.array([begin.coefficients.get(column, 0.0) for column in table.columns])
     best = _loss(x, y, weights, coefficients, prior, precision)
     for _ in range(_ROUNDS):
         p = _logistic(x @ coefficients)
@@ -201,7 +207,9 @@ def _loss(x: Array, y: Array, weights: Array, coefficients: Array, prior: Array,
     return float(fit + 0.5 * precision @ np.square(coefficients - prior))
 
 
-def held_out(table: Table, *, believed: Calibration = HONEST, folds: int = 5) -> Array:
+def held_out(
+    table: Table, *, believed: Calibration = HONEST, start: Calibration | None = None, folds: int = 5
+) -> Array:
     """The probability of each value by a calibration that was not fitted on its document. Shape (values,)."""
     names = {name: number % folds for number, name in enumerate(dict.fromkeys(table.documents))}
     fold_of = np.array([names[document] for document in table.documents], int)
@@ -210,7 +218,7 @@ def held_out(table: Table, *, believed: Calibration = HONEST, folds: int = 5) ->
         own = fold_of == fold
         if not own.any():
             continue
-        fitted = fit_calibration(table, believed=believed, rows=np.flatnonzero(~own))
+        fitted = fit_calibration(table, believed=believed, rows=np.flatnonzero(~own), start=start)
         coefficients = np.array([fitted.coefficients.get(column, 0.0) for column in table.columns])
         found[own] = np.minimum(MOST, _logistic(table.numbers[own] @ coefficients))
     return found

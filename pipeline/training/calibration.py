@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,14 @@ def fit(mailbags: Sequence[Path], output: Path, *, cache: Path | None = None) ->
         yield "No value with known truth: nothing is written."
         return
     table = Table.of(seen)
-    confidence = held_out(table)
+    whole = fit_calibration(table)
+    confidence = held_out(table, start=whole)
     error = calibration_error(confidence, table.right)
     yield f"calibration error (ECE, cross-validated) {error:.2%} over {len(seen)} values"
     documents = Counter(each.split("/")[0] for each in dict.fromkeys(s.document for s in seen))
     told = " and ".join(f"{count} documents of {name}" for name, count in documents.items())
     fitted_on = f"{told}, {len(seen)} values, {datetime.now(UTC):%Y-%m}; ECE {error:.4f} cross-validated by document"
-    calibration = fit_calibration(table, fitted_on=fitted_on)
+    calibration = replace(whole, fitted_on=fitted_on)
     fitted = [fit_thresholds(seen, confidence, error=target) for target in TARGETS]
     yield from _worth(seen, confidence, fitted)
     mails = [
