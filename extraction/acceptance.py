@@ -27,9 +27,9 @@ _LEVELS = 48
 _AT_STRICTEST = 0.25
 """Share of the risk spent at the strictest level, in case the confidences foretell badly."""
 _CONTRADICTED = 0.05
-"""A field whose own errors would be so unlikely under the promise is pulled out."""
+"""A field whose own errors would be so unlikely under the promise gets a limit of its own."""
 _PRIOR = 200.0
-"""Values that the calibrated probability counts for beside what was seen of a document type."""
+"""Values that the calibrated probability counts for beside what was seen of a document type or field."""
 Array = NDArray[np.float64]
 
 
@@ -47,8 +47,8 @@ def fit_thresholds(
     """The limits that let most values pass with at most `error` wrong among them, at probability 1 - `risk`.
 
     One limit for all on the calibrated confidence: accepting the surest first gives most values for the errors it
-    costs. Which document types get a stricter limit and which fields are pulled out is settled, for each document
-    tested, on the other documents; then the limit is tested on all by a fixed sequence.
+    costs. Which document types and fields get a stricter limit is settled, for each document tested, on the other
+    documents; then the limit is tested on all by a fixed sequence.
 
     Args:
         seen: values with known truth, all of them, not only those that passed. confidence: calibrated on other
@@ -99,26 +99,28 @@ def _stricter(
         if confidence[place] >= least:
             groups.setdefault(seen[place].document_type, []).append(int(place))
     for document_type, own in groups.items():
-        pulled = _contradicted(seen, own, error=error)
-        left = [place for place in own if seen[place].field not in pulled]
-        limit = by_type[document_type] = _type_limit(seen, confidence, left, error=error)
-        passing = [place for place in own if confidence[place] >= limit]
-        by_field.update(dict.fromkeys(_contradicted(seen, passing, error=error), NEVER))
+        held = _contradicted(seen, confidence, own, error=error)
+        left = [place for place in own if confidence[place] >= held.get(seen[place].field, 0.0)]
+        limit = by_type[document_type] = _own_limit(seen, confidence, left, error=error)
+        passing = [place for place in left if confidence[place] >= limit]
+        by_field.update(held | _contradicted(seen, confidence, passing, error=error))
     return by_type, by_field
 
 
-def _contradicted(seen: Sequence[Seen], places: Sequence[int], *, error: float) -> set[str]:
-    """The fields that are surely wrong more often than promised."""
-    counts: dict[str, list[int]] = {}
+def _contradicted(seen: Sequence[Seen], confidence: Array, places: Sequence[int], *, error: float) -> dict[str, float]:
+    """The fields that are surely wrong more often than promised, with the limit from which on they are not."""
+    fields: dict[str, list[int]] = {}
     for place in places:
-        own = counts.setdefault(seen[place].field, [0, 0])
-        own[0] += not seen[place].right
-        own[1] += 1
-    return {name for name, (wrong, count) in counts.items() if lower_bound(wrong, count, risk=_CONTRADICTED) > error}
+        fields.setdefault(seen[place].field, []).append(place)
+    return {
+        name: _own_limit(seen, confidence, own, error=error)
+        for name, own in fields.items()
+        if lower_bound(sum(not seen[place].right for place in own), len(own), risk=_CONTRADICTED) > error
+    }
 
 
-def _type_limit(seen: Sequence[Seen], confidence: Array, own: Sequence[int], *, error: float) -> float:
-    """The loosest limit at which a document type keeps the promise by itself, as far as can be told."""
+def _own_limit(seen: Sequence[Seen], confidence: Array, own: Sequence[int], *, error: float) -> float:
+    """The loosest limit at which a document type or field keeps the promise by itself, as far as can be told."""
     ranked = sorted(own, key=lambda place: -confidence[place])
     expected = wrong = 0.0
     limit = NEVER

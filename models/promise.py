@@ -32,7 +32,7 @@ class Thresholds:
     by_type: Mapping[str, float] = field(default_factory=dict)
     """Stricter limits of document types, so that the promise does not hang on their mixture."""
     by_field: Mapping[str, float] = field(default_factory=dict)
-    """Stricter limits of fields, `document_type/name`: pulled out because their own evidence contradicts."""
+    """Stricter limits of fields, `document_type/name`, whose own evidence contradicts the promise."""
     error: float = 0.0
     """Share of wrong values among those that pass unseen that is promised."""
     risk: float = RISK

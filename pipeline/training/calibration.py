@@ -101,7 +101,7 @@ def _worth(seen: Sequence[Seen], confidence: Array, fitted: Sequence[Thresholds]
     for document_type, limit in usual.by_type.items():
         yield f"stricter for {document_type}: {limit:.4f}"
     for name, limit in usual.by_field.items():
-        yield f"pulled out: {name} {limit:.4f}"
+        yield f"stricter for {name}: {limit:.4f}"
 
 
 def _passes(seen: Sequence[Seen], confidence: Array, thresholds: Thresholds) -> NDArray[np.bool_]:

@@ -144,6 +144,19 @@ def test_a_field_whose_own_errors_contradict_the_promise_is_pulled_out() -> None
     assert fitted.errors == 0
 
 
+def test_a_field_whose_errors_are_among_its_less_sure_values_passes_where_it_is_surer() -> None:
+    values = [seen(d, name, right=True) for d in range(600) for name in ("a", "b", "c", "d", "e")]
+    confidence = [0.999] * len(values)
+    for d in range(600):
+        sure = d % 3 > 0
+        values.append(seen(d, "email", right=sure or d % 21 != 0))
+        confidence.append(0.9995 if sure else 0.96)
+
+    fitted = fit_thresholds(values, np.array(confidence), error=0.005)
+
+    assert 0.96 < fitted.by_field["t_card/email"] <= 0.9995
+
+
 def test_a_document_type_that_would_break_the_promise_alone_is_held_to_a_stricter_limit() -> None:
     rng = np.random.default_rng(5)
     values, confidence = [], []

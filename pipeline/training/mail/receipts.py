@@ -82,7 +82,7 @@ def _rows(
         )
     )
     rows.append((chance.choice(till["paid"]), habits.money(total)))
-    truth["total_with_tax"] = f"{total:.2f}"
+    truth["total_with_tax"] = truth["amount_due"] = f"{total:.2f}"
     if chance.random() < 0.75:
         rows += [
             ("-", ""),
