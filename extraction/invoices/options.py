@@ -93,7 +93,8 @@ class Evidence:
     labels: Sequence[Label]
     item_rows: frozenset[int]
     _on_page: dict[int, tuple[list[float], list[Label]]] = field(init=False)
-    _pointed: dict[int, dict[str, Pointed]] = field(init=False, default_factory=dict)
+    _pointed: dict[int, tuple[Mention, dict[str, Pointed]]] = field(init=False, default_factory=dict)
+    """By identity; the mention is kept so that no other takes its identity."""
     _usual_height: float = field(init=False)
     _counts: Counter[str] = field(init=False)
     _titles: list[Cell] = field(init=False)
@@ -113,8 +114,8 @@ class Evidence:
         if known is None:
             heights, labels = self._on_page.get(mention.cell.page, ([], []))
             near = labels[bisect_left(heights, mention.box.y - 23) : bisect_right(heights, mention.box.y + 9)]
-            known = self._pointed[id(mention)] = strengths(mention, near, self.document)
-        return known
+            known = self._pointed[id(mention)] = (mention, strengths(mention, near, self.document))
+        return known[1]
 
     def labelled(self, name: str) -> bool:
         """Whether a clear label of the field stands somewhere in the document."""
