@@ -12,10 +12,19 @@ from itertools import product
 
 from extraction.invoices.labels import Label, find_labels
 from extraction.invoices.line_items import LineItems, read_line_items
-from extraction.invoices.mentions import Mention, amounts_in, dates_of, mention_of
+from extraction.invoices.mentions import Mention, amounts_in, dates_of, mention_of, unread_number
 from extraction.invoices.options import GROUP_OF, Evidence, Option, of_dates
 from extraction.invoices.page_layout import Cell, Document, fold
-from extraction.invoices.parties import Identities, Party, choose_identities, choose_names, goes_on, is_receipt
+from extraction.invoices.parties import (
+    Identities,
+    Party,
+    choose_identities,
+    choose_names,
+    goes_on,
+    is_receipt,
+    is_till_roll,
+    most_read,
+)
 from extraction.invoices.pointing import Pointed, by_page, strengths
 from extraction.invoices.ranking import Ranking, shipped_ranking
 from extraction.invoices.references import choose_references, reference_options, title_kind
@@ -272,49 +281,109 @@ def _pair_worth(pair: tuple[tuple[Mention, float], tuple[Mention, float] | None]
 
 def _kind_and_currency(document: Document) -> dict[str, FieldValue]:
     found_kind, cell = title_kind(document)
-    found_currency, place = _currency(document)
+    found_currency, place, sure = _currency(document)
     return {
-        "document_kind": _by_cell("document_kind", found_kind, cell, 0.97 if cell else 0.75),
-        "currency": _by_cell("currency", found_currency, place, 0.98 if place else 0.7),
+        "document_kind": _by_cell("document_kind", found_kind, cell, 0.99 if cell else 0.75),
+        "currency": _by_cell("currency", found_currency, place, sure),
     }
 
 
 def _by_cell(name: str, value: str, cell: Cell | None, sure: float) -> FieldValue:
     if cell is None:
         return FieldValue(name, value, sure, Decision.TO_VERIFY, reader=READER, flags=("assumed",))
-    read_well = max(0.9, min(t.confidence for t in cell.tokens))
-    return FieldValue(
-        name, value, round(sure * read_well, 4), Decision.TO_VERIFY, cell.page, cell.box, cell.text, READER
-    )
+    return FieldValue(name, value, sure, Decision.TO_VERIFY, cell.page, cell.box, cell.text, READER)
 
 
 _CURRENCIES = (("EUR", r"€|\bEUR(?:OS?)?\b|(?<=[0-9])EUR"), ("USD", r"\$|\bUSD\b"), ("GBP", r"£|\bGBP\b"),
                ("CHF", r"\bCHF\b"), ("MYR", r"\bRM\s?[0-9]|\bMYR\b"))  # fmt: skip
+_FRENCH = re.compile(r"\b(?:tva|siret|siren|ttc|rcs|chorus)\b")
+_ONE_CURRENCY, _NO_SIGN, _SEVERAL, _NOTHING = 0.998, 0.99, 0.8, 0.7
 
 
-def _currency(document: Document) -> tuple[str, Cell | None]:
-    best: tuple[int, str, Cell | None] = (0, "EUR", None)
-    for code, pattern in _CURRENCIES:
-        hits = [cell for cell in document.cells if re.search(pattern, cell.text, re.IGNORECASE)]
-        if len(hits) > best[0]:
-            best = (len(hits), code, hits[-1])
-    return best[1], best[2]
+def _currency(document: Document) -> tuple[str, Cell | None, float]:
+    """The currency, where it stands, and how sure: signs of one alone, or none in a French invoice, leave no doubt."""
+    hits = {c: [x for x in document.cells if re.search(p, x.text, re.IGNORECASE)] for c, p in _CURRENCIES}
+    code = max(hits, key=lambda c: len(hits[c]))
+    others = sum(len(found) for c, found in hits.items() if c != code)
+    french = any(_FRENCH.search(cell.folded) for cell in document.cells)
+    if not hits[code]:
+        return "EUR", None, _NO_SIGN if french else _NOTHING
+    clear = not others or (code == "EUR" and french and len(hits[code]) > 2 * others)
+    return (
+        code,
+        max(hits[code], key=lambda c: min(t.confidence for t in c.tokens)),
+        _ONE_CURRENCY if clear else _SEVERAL,
+    )
 
 
 def choose_fields(possible: Possible, ranking: Ranking) -> dict[str, FieldValue]:
     """The likeliest value of every field, and how sure it is."""
     choices = _choices(possible, ranking)
+    for name in ("seller_name", "buyer_name"):
+        choices[name] = _as_most_say(choices[name], possible.document)
     fields = _kind_and_currency(possible.document)
     for name, choice in choices.items():
-        sure = ranking.confidence(name, _trust_clues(name, choices, possible))
-        if choice.best is None and possible.evidence.labelled(name):
-            sure = min(sure, _LABEL_WITHOUT_VALUE)
+        sure = min(ranking.confidence(name, _trust_clues(name, choices, possible)), _most(name, choices, possible))
         fields[name] = _field_value(name, choice, sure)
+    due, gross = fields["amount_due"], fields["total_with_tax"]
+    if due.value is not None and due.value == gross.value:
+        fields["amount_due"] = replace(due, confidence=min(due.confidence or 0.0, gross.confidence or 0.0))
     return fields
+
+
+def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float:
+    """The most that a choice can be trusted, whatever its clues say: what the learned confidence does not see."""
+    option = choices[name].best
+    if option is None:
+        if GROUP_OF[name] == "number" and name != "buyer_siret" and _some_unread(choices, possible):
+            return _UNREAD
+        return _LABEL_WITHOUT_VALUE if possible.evidence.labelled(name) else 1.0
+    if name.endswith("_siret") and len(option.value) == _SIREN_LONG:
+        return _SIREN_FOR_SIRET
+    if name == "amount_due" and is_till_roll(possible.document):
+        return _PAID
+    if name == "due_date" and name not in possible.evidence.pointing(option.mention):
+        return _UNNAMED_DAY
+    if name.endswith("_name") and _OPEN_READING in option.flags:
+        return _READ_TWO_WAYS
+    return 1.0
+
+
+def _some_unread(choices: Mapping[str, Choice], possible: Possible) -> bool:
+    """A garbled number may be any of those that are missing: its name is mostly garbled with it."""
+    known = _numbers_chosen(choices)
+    names = [n for n in GROUP_OF if GROUP_OF[n] == "number" and choices[n].best is None]
+    return any(unread_number(n, possible.document, known) for n in names)
+
+
+def _numbers_chosen(choices: Mapping[str, Choice]) -> list[Mention]:
+    return [o.mention for name in GROUP_OF if GROUP_OF[name] == "number" if (o := choices[name].best) is not None]
+
+
+def _as_most_say(choice: Choice, document: Document) -> Choice:
+    """A name that stands several times is taken as most places read it; one that they read differently is marked."""
+    option = choice.best
+    if option is None:
+        return choice
+    text, agreed = most_read(option.value, document)
+    flags = option.flags if agreed else (*option.flags, _OPEN_READING)
+    first = replace(option, value=text, flags=flags)
+    return Choice(((first, choice.ranked[0][1]), *choice.ranked[1:]), choice.absent)
 
 
 _LABEL_WITHOUT_VALUE = 0.85
 """Where a label stands, a value was probably printed and not read."""
+_UNREAD = 0.6
+"""... and more surely so where a number stands behind the name of the field and is no number of its kind."""
+_SIREN_LONG = 9
+_SIREN_FOR_SIRET = 0.5
+"""The number of the company stands for that of the establishment: a person says which."""
+_PAID = 0.75
+"""What a till took is not said to be due."""
+_UNNAMED_DAY = 0.85
+"""A day that nothing calls the due date may be a stamp's."""
+_READ_TWO_WAYS = 0.85
+_OPEN_READING = "readings_differ"
 _MAY_GO_ON = 0.9
 """A name whose next row may belong to it: nothing on the page can tell."""
 GOES_ON = "name_may_go_on"
@@ -333,6 +402,9 @@ def _choices(possible: Possible, ranking: Ranking) -> dict[str, Choice]:
         choices["seller_name"] = _shop(possible.options["seller_name"])
     _totals_together(choices)
     _due_after_deposit(choices, possible)
+    _service_named(choices, possible)
+    if is_till_roll(possible.document):
+        _number_of_receipt(choices)
     _parties_apart(choices)
     return choices
 
@@ -395,6 +467,53 @@ def _due_after_deposit(choices: dict[str, Choice], possible: Possible) -> None:
         if said and less and option.more.get("a gross less a deposit"):
             choices["amount_due"] = _preferring(choices["amount_due"], _same_value(choices["amount_due"], option))
             return
+
+
+_NAMES_IT = 0.55
+
+
+def _service_named(choices: dict[str, Choice], possible: Possible) -> None:
+    """The word right behind `Code service :` is the code, also one of capitals alone: `DGS`, `SERVICE_FACTURIER`."""
+    chosen = choices["buyer_service_code"].best
+    if chosen is not None and _behind_label(chosen, possible):
+        return
+    for option in possible.options["buyer_service_code"]:
+        if _behind_label(option, possible):
+            named = _same_value(choices["buyer_service_code"], option)
+            choices["buyer_service_code"] = _preferring(choices["buyer_service_code"], named)
+            return
+
+
+def _behind_label(option: Option, possible: Possible) -> bool:
+    """It fills the row behind the label; a word in small letters is none, nor is one of the line items."""
+    mention = option.mention
+    pointed = possible.evidence.pointing(mention).get("buyer_service_code")
+    if pointed is None or pointed.strength < _NAMES_IT or pointed.way == "below":
+        return False
+    if mention.cell.row in possible.evidence.item_rows or not re.fullmatch(r"[A-Z0-9][A-Z0-9_./-]+", option.value):
+        return False
+    alone = mention.end == len(mention.cell.tokens)
+    follows = pointed.label.cell is mention.cell and pointed.label.end == mention.start and pointed.label.start == 0
+    beside = pointed.label.whole and mention.start == 0 and mention.cell.row == pointed.label.cell.row
+    return alone and (follows or beside)
+
+
+_TICKET = re.compile(
+    r"\b(?:ticket|receipt|trans|transaction|facture|invoice|bill|document|doc|recu)(?: (?:no|numero|number|id))?$"
+)
+
+
+def _number_of_receipt(choices: dict[str, Choice]) -> None:
+    """On a till's paper the number behind `Ticket` or `Receipt #` is the document's."""
+
+    def named(option: Option) -> bool:
+        return bool(_TICKET.search(fold(_before(option.mention))))
+
+    choice = choices["invoice_number"]
+    if choice.best is None or not named(choice.best):
+        option = next((o for o, _ in choice.ranked if named(o)), None)
+        if option is not None:
+            choices["invoice_number"] = _preferring(choice, option)
 
 
 def _same_value(choice: Choice, option: Option) -> Option:

@@ -111,13 +111,30 @@ def _has_value_beside(cell: Cell, document: Document) -> bool:
     return any(c.isdigit() for other in beside for c in other.text)
 
 
+def _word(text: str) -> str:
+    """Its letters and digits; nothing for a currency. With `_` inside it is a code, whatever words it is made of."""
+    word = fold(text).replace(" ", "")
+    if re.search(r"\w_\w", text):
+        return f"0{word}"
+    return "" if word in _CURRENCY else word
+
+
+def _value_behind(cell: Cell, words: Sequence[str], end: int) -> bool:
+    """`Code service exécutant DGS`: a label as it is listed, and a code in capitals that is no misread part of it."""
+    code = cell.tokens[end - 1].text
+    before = "".join(token.text for token in cell.tokens[: end - 1])
+    return code.isupper() and not before.isupper() and "".join(words[: end - 1]) in _KNOWN
+
+
 def _in_cell(cell: Cell) -> list[Label]:
-    words = ["" if (w := fold(token.text).replace(" ", "")) in _CURRENCY else w for token in cell.tokens]
+    words = [_word(token.text) for token in cell.tokens]
     ends = [bool(token.text.endswith(":")) for token in cell.tokens]
     taken: set[int] = set()
     found: list[Label] = []
     before_colon = ends.index(True) + 1 if True in ends else len(words)
     misread = _nearest_phrase("".join(words[:before_colon])) if 1 < before_colon <= _LONGEST else None
+    if misread is not None and _value_behind(cell, words, before_colon):
+        misread = None
     if misread is not None and misread[1] > 0.9 and words[0] and words[0] not in _MERE_WORDS:
         taken.update(range(before_colon))
         found.extend(_labels(cell, 0, before_colon, *misread, whole=not any(words[before_colon:])))

@@ -139,8 +139,8 @@ _MONTH = r"[A-Za-zÀ-ÿ]{3,10}"
 _DATE = re.compile(
     rf"(?<![0-9A-Za-z])(?:[0-9]{{1,2}}\s?([/.\-])\s?[0-9]{{1,2}}\s?\1\s?(?:20[0-9]{{2}}|[0-9]{{2}})(?![0-9])"
     rf"|[0-3][0-9] [01][0-9] 20[0-9]{{2}}(?![0-9])"
-    rf"|20[0-9]{{2}}([/.\-])[0-9]{{1,2}}\2[0-9]{{1,2}}(?![0-9])"
-    rf"|[0-9]{{1,2}}(?:er|st|nd|rd|th|\.)?[\s.\-/]?\s?{_MONTH}\.?[\s.,\-/]*20[0-9]{{2}}(?![0-9])"
+    rf"|20[0-9]{{2}}([/.\-])\s?[0-9]{{1,2}}\2\s?[0-9]{{1,2}}(?![0-9])"
+    rf"|(?:[0-9]{{1,2}}(?:er|st|nd|rd|th|\.)?|[lI]er)[\s.\-/]?\s?{_MONTH}\.?[\s.,\-/]*20[0-9]{{2}}(?![0-9])"
     rf"|{_MONTH}\.?\s[0-9]{{1,2}}(?:st|nd|rd|th)?,?\s20[0-9]{{2}}(?![0-9]))"
 )
 _DAY_MONTH = re.compile(
@@ -194,6 +194,7 @@ def _month_first(text: str) -> date | None:
 
 
 def _day(text: str) -> date | None:
+    text = re.sub(r"^[lI]er\b", "1er", text)
     if re.fullmatch(r"[0-9]{2} [0-9]{2} [0-9]{4}", text):
         text = text.replace(" ", "/")
     if not re.search(r"[A-Za-zÀ-ÿ]", text):
@@ -258,6 +259,40 @@ def unchecked_numbers(document: Document, value_type: str) -> list[Mention]:
             start, end = _words(places, match.start(1), match.start(1) + len(value))
             found.append(mention_of(cell, start, end, re.sub(r"[\s.]", "", value)))
     return _each_once(found)
+
+
+_CALLED = {
+    "seller_iban": re.compile(r"(?:\b[I1l]BAN\b|\bF[RN]\s?7[0-9OQDI])(.{0,40})"),
+    "seller_siret": re.compile(r"\bSIRE[TN]\b(.{0,25})|\bR\.?C\.?S\b(.{0,40})", re.IGNORECASE),
+    "buyer_siret": re.compile(r"\bSIRET\b(.{0,25})", re.IGNORECASE),
+    "seller_vat_id": re.compile(r"\bTVA\b(.{0,35})", re.IGNORECASE),
+}
+_FIGURES_OF_NUMBER = 8
+
+
+def unread_number(name: str, document: Document, known: Iterable[Mention]) -> bool:
+    """A long number stands behind the name of a register or bank field and was read as no number of a field.
+
+    Args:
+        known: the numbers that were chosen, of any field.
+    """
+    pattern = _CALLED.get(name)
+    if pattern is None:
+        return False
+    values = [re.sub(r"\W", "", m.text) for m in known]
+    for cell in _readable(document):
+        for match in pattern.finditer(cell.text):
+            rest = re.sub(r"\W", "", match[0])
+            long = re.search(rf"(?:[0-9][A-Z]{{0,2}}){{{_FIGURES_OF_NUMBER},}}", rest)
+            if long is not None and not any(_share(long[0], value) for value in values):
+                return True
+    return False
+
+
+def _share(seen: str, value: str) -> bool:
+    """The figures seen are of this number: they may be cut short or stand within a longer one (SIREN in SIRET)."""
+    figures, own = re.sub(r"[^0-9]", "", seen), re.sub(r"[^0-9]", "", value)
+    return any(figures[i : i + _FIGURES_OF_NUMBER] in own for i in range(len(figures) - _FIGURES_OF_NUMBER + 1))
 
 
 def _readable(document: Document) -> Iterator[Cell]:

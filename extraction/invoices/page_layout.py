@@ -131,6 +131,8 @@ def _tokens(page: PageText) -> list[Token]:
 
 
 _JOIN_GAP = 0.45
+_CODE_GAP = 0.9
+"""No blank stands beside `_`: a reader parts words where the stroke lies low."""
 
 
 def _joined(tokens: list[Token]) -> list[Token]:
@@ -148,10 +150,11 @@ def _joined(tokens: list[Token]) -> list[Token]:
 
 def _is_one_number(left: Token, right: Token) -> bool:
     number = left.text[-1] in ".," and left.text[-2:-1].isdigit() and right.text[0].isdigit()
-    if not number and not (left.text[-1] == "_" and right.text[0].isalnum()):
+    code = (left.text[-1] == "_" and right.text[0].isalnum()) or (left.text[-1].isalnum() and right.text[0] == "_")
+    if not number and not code:
         return False
     height = min(left.box.height, right.box.height)
-    near = -0.3 * height < right.box.x - left.box.right < _JOIN_GAP * height
+    near = -0.3 * height < right.box.x - left.box.right < (_CODE_GAP if code else _JOIN_GAP) * height
     return near and abs(left.box.center_y - right.box.center_y) < 0.5 * max(left.box.height, right.box.height)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from rapidfuzz.distance import Levenshtein
 
 from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention, mention_of, numbers_of, unchecked_numbers
@@ -19,7 +22,9 @@ _BUYER = re.compile(
     r"|region"
     r"|siva?om|sdis|ehpad|hopital|lycee|college|ecole|prefecture|tresorerie|service des eaux|siaep|sivu|sdea"
     r"|collectivite|office"
-    r"|centre hospitalier|etablissement public|universite|ministere|sidec|cc des|cc du|eaux d|eau d|sieg?)\b"
+    r"|centre (?:hospitalier|de gestion|communal|intercommunal|de secours)|caisse des ecoles|s i a e p|s i v o m"
+    r"|s i v u|chambre (?:de commerce|d agriculture|de metiers|des metiers)|maison de retraite|parc naturel"
+    r"|etablissement public|universite|ministere|sidec|cc des|cc du|eaux d|eau d|sieg?)\b"
 )
 _LEGAL = re.compile(
     r"\b(?:sarl|sas|sasu|eurl|sa|snc|sci|scop|eirl|gmbh|ag|ltd|inc|bv|bhd|enterprise|trading|nv|gie|selarl|ei|kg|ohg|llc|sca|scic|plc"
@@ -120,11 +125,33 @@ def choose_names(
     sellers: list[Party] = []
     buyers: list[Party] = []
     for cell, name in _possible_names(document, labels, item_rows):
-        text = name + _wrapped(cell, page.tops)
+        text = _ELISION.sub("l'", name + _wrapped(cell, page.tops, labels))
         more = page.clues(cell, text)
         sellers.append(Party(cell, more["as seller"], text, more))
         buyers.append(Party(cell, more["as buyer"], text, more))
-    return _apart(sellers, buyers)
+    return _apart(sellers, _without_units(buyers))
+
+
+_ELISION = re.compile(r"(?<![0-9A-Za-zÀ-ÿ])[1I|]['’](?=[A-ZÀ-Ýh])")
+"""`l'` misread: no French word is a figure with an apostrophe."""
+_UNIT = re.compile(
+    r"^(?:services?|poles?|direction|bureau|cellule|secretariat|atelier|espace|immeuble|batiment|bat|residence|maison"
+    r"|centre technique|comptabilite|accueil|a l attention|immobilier)\b"
+)
+"""A part of a body or a building: it stands under the name in an address, or at the place of delivery."""
+
+
+def _without_units(buyers: list[Party]) -> list[Party]:
+    """No service and no building is the buyer where the body that it belongs to is named."""
+    bodies = [p for p in buyers if p.more["public body"] and not _UNIT.search(fold(p.text))]
+    if not bodies:
+        return buyers
+    return [p for p in buyers if not _UNIT.search(fold(p.text)) or _heads_its_address(p)]
+
+
+def _heads_its_address(party: Party) -> bool:
+    """A public service may be the buyer itself when nothing stands above it."""
+    return bool(party.more["public body"]) and bool(party.more["top of an address"])
 
 
 def _possible_names(
@@ -256,7 +283,7 @@ def _common(cell: Cell, tops: dict[int, Block], height: float) -> float:
 _WIDE_MM = 55.0
 
 
-def _wrapped(cell: Cell, tops: dict[int, Block]) -> str:
+def _wrapped(cell: Cell, tops: dict[int, Block], labels: Sequence[Label]) -> str:
     """The rest of a long name that went on in the row below: a word or two, then the street."""
     block = tops.get(id(cell))
     if block is None or len(block.cells) < 3 or cell.box.width < _WIDE_MM:
@@ -264,7 +291,63 @@ def _wrapped(cell: Cell, tops: dict[int, Block]) -> str:
     rest = block.cells[1]
     if len(rest.tokens) > 2 or any(c.isdigit() for c in rest.text) or _STREET.search(rest.folded) or _is_label(rest):
         return ""
+    if _UNIT.search(rest.folded) or any(label.cell is rest and label.whole for label in labels):
+        return ""
     return " " + rest.text
+
+
+_SHORT_NAME = 6
+_FORGIVEN_LETTERS = 12
+"""One letter in so many may be misread between two places that print the same name."""
+
+
+def most_read(name: str, document: Document) -> tuple[str, bool]:
+    """The name as most places of the document read it, and whether they leave no doubt.
+
+    A place that parts it into more words, as in `SAIN T-AUGUS T IN`, counts for less than one that does not.
+    """
+    own = fold(name).replace(" ", "")
+    words = len(name.split())
+    if len(own) < _SHORT_NAME:
+        return name, True
+    readings: dict[str, Counter[str]] = {own: Counter()}
+    for text in _alike(own, words, document):
+        readings.setdefault(fold(text).replace(" ", ""), Counter())[text] += 1
+    seen = {letters: max(1, found.total()) for letters, found in readings.items()}
+    best = max(seen, key=lambda letters: (seen[letters], letters == own))
+    written = [name] if best == own else []
+    written += [text for text, _ in readings[best].most_common()]
+    chosen = next((text for text in written if not _parted(fold(text))), written[0])
+    runner_up = max((n for letters, n in seen.items() if letters != best), default=0)
+    return chosen, seen[best] > 2 * runner_up and not _parted(fold(chosen))
+
+
+_MOST_WORDS_OF_INITIALS = 3
+
+
+def _parted(folded: str) -> bool:
+    """Letters stand alone among the words: `au t ocars`, `sain t augus t in`; three or fewer words may be initials."""
+    words = folded.split()
+    return len(words) > _MOST_WORDS_OF_INITIALS and any(len(w) == 1 and w not in "aldsy" for w in words)
+
+
+def _alike(own: str, words: int, document: Document) -> Iterator[str]:
+    """Runs of words that are the name, or the name but for a letter that was misread."""
+    allowed = max(1, len(own) // _FORGIVEN_LETTERS)
+    for cell in document.cells:
+        texts = [token.text.strip(" :,;|") for token in cell.tokens]
+        for start in range(len(texts)):
+            for size in range(max(1, words - 3), words + 3):
+                run = " ".join(t for t in texts[start : start + size] if t)
+                compact = fold(run).replace(" ", "")
+                if start + size > len(texts) or compact[:1] != own[:1] or abs(len(compact) - len(own)) > 1:
+                    continue
+                if Levenshtein.distance(own, compact, score_cutoff=allowed) <= allowed and _whole(run):
+                    yield run
+
+
+def _whole(run: str) -> bool:
+    return run[0].isalnum() and (run[-1].isalnum() or run[-1] in ".)")
 
 
 _NAMING = ("buyer_name", "seller_name")
@@ -298,6 +381,8 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
         return None
     if _POSTAL.search(text) or _STREET.search(folded) or (_NOT_NAME.search(folded) and not _BUYER.search(folded)):
         return None
+    if len(re.sub(r"\b(?:au|a|de|la)\b|\W", "", _LEGAL.sub("", folded))) < 2:
+        return None  # a legal form alone: `EURL au capital de`
     if text.rstrip().endswith((":", ".", ",")) and not _LEGAL.search(folded):
         return None
     return text.strip(" :,-|")
@@ -368,6 +453,15 @@ def is_receipt(document: Document) -> bool:
         return False
     words = {word for cell in document.cells for word in _TILL.findall(cell.folded)}
     return bool(words & _PAID_WORDS) and len(words) >= _TILL_WORDS
+
+
+_ROLL_MM = 95.0
+
+
+def is_till_roll(document: Document) -> bool:
+    """A till printed it: by its words, or because the paper is as narrow as a roll."""
+    sizes = document.page_sizes
+    return is_receipt(document) or (len(sizes) == 1 and sizes[0][0] < min(_ROLL_MM, sizes[0][1]))
 
 
 def goes_on(party: Party, document: Document) -> bool:

@@ -1,0 +1,241 @@
+"""Misread and missing words of an invoice: what is mended, and what is not believed."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from extraction.invoices import extract_invoice
+from extraction.invoices.labels import find_labels
+from extraction.invoices.mentions import dates_of, mention_of, numbers_of, unread_number
+from extraction.invoices.options import Evidence
+from extraction.invoices.page_layout import Document
+from extraction.invoices.parties import choose_names, is_till_roll, most_read
+from models.geometry import Box
+from models.text import PageText, TextLine, Word
+
+DPI = 200.0
+Placed = tuple[str, float, float]
+
+
+def page(*words: Placed, width: float = 210, height: float = 297, size: float = 3.0) -> PageText:
+    """Words by left edge and top in millimetres; a text with blanks is several words."""
+    lines = []
+    for text, x, y in words:
+        place = x
+        for part in text.split():
+            box = Box(place, y, len(part) * size * 0.55, size).scaled(DPI / 25.4)
+            lines.append(TextLine(part, box, 1.0, (Word(part, box, 1.0),), (), "drawn"))
+            place += (len(part) + 0.6) * size * 0.55
+    return PageText(tuple(lines), int(width / 25.4 * DPI), int(height / 25.4 * DPI), DPI, "ocr")
+
+
+def invoice(*more: Placed, euro: str = " €", seller: Placed = ("Durand Travaux SARL", 15, 12)) -> PageText:
+    """A plain invoice with more words on it."""
+    return page(
+        seller,
+        ("12 rue des Lilas", 15, 17),
+        ("38000 Grenoble", 15, 22),
+        ("Commune de Saint-Martin", 120, 40),
+        ("1 place de la Mairie", 120, 45),
+        ("38400 Saint-Martin", 120, 50),
+        ("Facture N° : FA2026-118", 15, 60),
+        ("Date de facture : 04/03/2026", 15, 66),
+        (f"Total HT : 100,00{euro}", 120, 180),
+        (f"Total TVA : 20,00{euro}", 120, 186),
+        (f"Total TTC : 120,00{euro}", 120, 192),
+        *more,
+    )
+
+
+# --- codes and labels ---
+
+
+@pytest.mark.parametrize("text", ["FACT _PUB_8", "FACT_ PUB_8", "FACT _PUB _8"])
+def test_a_code_parted_at_its_underscores_is_one_word(text: str) -> None:
+    cell = Document.of([page((text, 20, 50))]).cells[0]
+
+    assert [token.text for token in cell.tokens] == ["FACT_PUB_8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Code service Chorus : SERVICE_FACTURIER", "SERVICE_FACTURIER"),
+        ("Code service exécutant DGS", "DGS"),
+        ("Service : ST07", "ST07"),
+    ],
+)
+def test_the_code_behind_its_label_is_the_service_even_of_letters_alone(text: str, code: str) -> None:
+    assert extract_invoice([invoice((text, 15, 72))]).fields["buyer_service_code"].value == code
+
+
+def test_a_service_in_small_letters_is_no_code() -> None:
+    assert extract_invoice([invoice(("Service : voirie", 15, 72))]).fields["buyer_service_code"].value is None
+
+
+def test_a_misread_label_that_ends_in_capitals_still_is_one() -> None:
+    labels = find_labels(Document.of([page(("DATE DE FACTVRE", 20, 50))]))
+
+    assert "issue_date" in {label.field for label in labels}
+
+
+# --- days ---
+
+
+@pytest.mark.parametrize("text", ["ler septembre 2026", "Ier septembre 2026", "2026-09- 01"])
+def test_a_day_whose_figures_were_misread_or_parted_is_read(text: str) -> None:
+    assert [day.value for day in dates_of(Document.of([page((text, 20, 50))]))] == ["2026-09-01"]
+
+
+def test_the_day_of_a_stamp_is_not_surely_the_due_date() -> None:
+    fields = extract_invoice([invoice(("REÇU LE", 60, 100), ("14/04/2026", 60, 104))], today=date(2026, 5, 1)).fields
+
+    assert fields["due_date"].value is None or (fields["due_date"].confidence or 0) < 0.9
+
+
+# --- names ---
+
+
+def test_a_service_or_a_building_is_not_the_buyer_where_the_body_is_named() -> None:
+    document = Document.of(
+        [
+            page(
+                ("Livré à :", 15, 20),
+                ("Atelier municipal", 15, 25),
+                ("38000 Grenoble", 15, 30),
+                ("Régie des Eaux de la Vallée de 1'Orne et du Grand Marais", 100, 60),
+                ("Pôle ressources", 100, 64),
+                ("3 rue du Stade", 100, 68),
+                ("61100 Flers", 100, 72),
+            )
+        ]
+    )
+
+    names = [party.text for party in choose_names(document, find_labels(document))[1]]
+
+    assert "Régie des Eaux de la Vallée de l'Orne et du Grand Marais" in names
+    assert not {"Atelier municipal", "Pôle ressources"} & set(names)
+
+
+def test_a_supplier_may_be_a_workshop() -> None:
+    fields = extract_invoice([invoice(seller=("Atelier Berthier", 15, 12))]).fields
+
+    assert fields["seller_name"].value == "Atelier Berthier"
+
+
+def test_a_legal_form_alone_is_no_name() -> None:
+    document = Document.of([page(("EURL au capital de 37 000 €", 15, 20), ("Durand Travaux", 15, 12))])
+
+    assert [p.text for p in choose_names(document, find_labels(document))[0]] == ["Durand Travaux"]
+
+
+def test_a_name_is_taken_as_most_places_read_it() -> None:
+    twice = Document.of([page(("Ets Morel Flls", 15, 12), ("Ets Morel Fils", 15, 80), ("Ets Morel Fils", 15, 120))])
+    once = Document.of([page(("Ets Morel Flls", 15, 12), ("Ets Morel Fils", 15, 80))])
+
+    assert most_read("Ets Morel Flls", twice) == ("Ets Morel Fils", False)
+    assert most_read("Ets Morel Flls", once)[1] is False
+    assert most_read("Ets Morel Fils", Document.of([page(("Ets Morel Fils", 15, 12))])) == ("Ets Morel Fils", True)
+
+
+def test_a_name_read_letter_by_letter_is_mended_from_elsewhere_or_doubted() -> None:
+    parted, whole = ("AU T OCARS MAR CQ", 15.0, 12.0), ("AUTOCARS MARCQ", 15.0, 80.0)
+
+    assert most_read(parted[0], Document.of([page(parted, whole)])) == (whole[0], True)
+    assert most_read(parted[0], Document.of([page(parted)])) == (parted[0], False)
+
+
+# --- what is missing or stands for something else ---
+
+
+def test_an_account_that_cannot_be_read_is_not_surely_absent() -> None:
+    garbled = ("IBAN : FR7DUPA&ACA 5053919 8837 345", 15, 240)
+
+    without, with_it = (extract_invoice([invoice(*more)]).fields["seller_iban"] for more in ((), (garbled,)))
+
+    assert without.value is None
+    assert with_it.value is None
+    assert (with_it.confidence or 1) <= 0.6 < (without.confidence or 0)
+
+
+def test_a_number_that_was_read_is_not_unread() -> None:
+    document = Document.of([page(("RCS Grenoble 732 829 320", 15, 240), ("SIRET 732 829 320 00074", 15, 250))])
+
+    siret = numbers_of(document, "siret")
+
+    assert not unread_number("seller_siret", document, siret)
+    assert unread_number("seller_siret", document, [])
+
+
+def test_a_siren_in_place_of_a_siret_is_not_sure() -> None:
+    found = extract_invoice([invoice(("RCS Grenoble 732 829 320", 15, 280))]).fields["seller_siret"]
+
+    assert found.value == "732829320"
+    assert (found.confidence or 1) <= 0.5
+
+
+def test_what_is_due_is_no_surer_than_the_same_gross() -> None:
+    fields = extract_invoice([invoice(("Net à payer : 120,00 €", 120, 198))]).fields
+
+    assert fields["amount_due"].value == fields["total_with_tax"].value == "120.00"
+    assert (fields["amount_due"].confidence or 1) <= (fields["total_with_tax"].confidence or 0)
+
+
+# --- currency ---
+
+
+@pytest.mark.parametrize(("euro", "least"), [(" €", 0.99), ("", 0.98)])
+def test_the_euro_is_sure_by_its_sign_or_in_a_french_invoice(euro: str, least: float) -> None:
+    found = extract_invoice([invoice(euro=euro)]).fields["currency"]
+
+    assert found.value == "EUR"
+    assert (found.confidence or 0) >= least
+
+
+def test_two_currencies_leave_a_doubt() -> None:
+    found = extract_invoice([page(("Total 10,00 $", 20, 50), ("Total 9,00 €", 20, 60))]).fields["currency"]
+
+    assert (found.confidence or 1) < 0.9
+
+
+# --- tills ---
+
+
+def test_the_number_of_a_ticket_stands_behind_its_name() -> None:
+    roll = page(
+        ("Boulangerie Martin", 10, 8),
+        ("12 rue des Lilas", 10, 13),
+        ("43430 Les Vastres", 10, 18),
+        ("Le 02.09.2026 18:59", 10, 24),
+        ("TICKET 493995", 10, 29),
+        ("Repas adulte", 10, 36),
+        ("90,36", 60, 36),
+        ("Total à payer 90,36 €", 10, 44),
+        ("CB 90,36", 10, 50),
+        width=80,
+        height=120,
+    )
+
+    fields = extract_invoice([roll]).fields
+
+    assert is_till_roll(Document.of([roll]))
+    assert fields["invoice_number"].value == "493995"
+    assert (fields["amount_due"].confidence or 1) <= 0.75
+
+
+# --- what points at a word ---
+
+
+def test_what_points_at_a_word_does_not_depend_on_words_forgotten() -> None:
+    document = Document.of([invoice(("IBAN : FR20 1254 2547", 15, 240), ("Net à payer : 120,00", 15, 250))])
+    labels = find_labels(document)
+    evidence = Evidence(document, labels, frozenset())
+
+    for cell in document.cells:
+        for place in range(len(cell.tokens)):
+            mention = mention_of(cell, place, place + 1, "")
+            alone = Evidence(document, labels, frozenset()).pointing(mention)
+            assert evidence.pointing(mention).keys() == alone.keys()
+            del mention
