@@ -342,8 +342,6 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _SIREN_FOR_SIRET
     if name == "amount_due" and is_till_roll(possible.document):
         return _PAID
-    if name == "due_date" and name not in possible.evidence.pointing(option.mention):
-        return _UNNAMED_DAY
     if name.endswith("_name") and _OPEN_READING in option.flags:
         return _READ_TWO_WAYS
     return 1.0
@@ -380,8 +378,6 @@ _SIREN_FOR_SIRET = 0.5
 """The number of the company stands for that of the establishment: a person says which."""
 _PAID = 0.75
 """What a till took is not said to be due."""
-_UNNAMED_DAY = 0.85
-"""A day that nothing calls the due date may be a stamp's."""
 _READ_TWO_WAYS = 0.85
 _OPEN_READING = "readings_differ"
 _MAY_GO_ON = 0.9
@@ -402,6 +398,7 @@ def _choices(possible: Possible, ranking: Ranking) -> dict[str, Choice]:
         choices["seller_name"] = _shop(possible.options["seller_name"])
     _totals_together(choices)
     _due_after_deposit(choices, possible)
+    _due_date_named(choices, possible)
     _service_named(choices, possible)
     if is_till_roll(possible.document):
         _number_of_receipt(choices)
@@ -467,6 +464,13 @@ def _due_after_deposit(choices: dict[str, Choice], possible: Possible) -> None:
         if said and less and option.more.get("a gross less a deposit"):
             choices["amount_due"] = _preferring(choices["amount_due"], _same_value(choices["amount_due"], option))
             return
+
+
+def _due_date_named(choices: dict[str, Choice], possible: Possible) -> None:
+    """A day that nothing calls the due date is a stamp's or the end of a period."""
+    day = choices["due_date"].best
+    if day is not None and "due_date" not in possible.evidence.pointing(day.mention):
+        choices["due_date"] = _preferring(choices["due_date"], None)
 
 
 _NAMES_IT = 0.55

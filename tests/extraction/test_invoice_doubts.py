@@ -89,10 +89,17 @@ def test_a_day_whose_figures_were_misread_or_parted_is_read(text: str) -> None:
     assert [day.value for day in dates_of(Document.of([page((text, 20, 50))]))] == ["2026-09-01"]
 
 
-def test_the_day_of_a_stamp_is_not_surely_the_due_date() -> None:
-    fields = extract_invoice([invoice(("REÇU LE", 60, 100), ("14/04/2026", 60, 104))], today=date(2026, 5, 1)).fields
+@pytest.mark.parametrize("stamp", ["REÇU LE", "COURRIER ARRIVÉE", "MANDATÉ LE", "VU"])
+def test_the_day_of_a_stamp_is_not_the_due_date(stamp: str) -> None:
+    fields = extract_invoice([invoice((stamp, 60, 100), ("14/04/2026", 60, 104))], today=date(2026, 5, 1)).fields
 
-    assert fields["due_date"].value is None or (fields["due_date"].confidence or 0) < 0.9
+    assert fields["due_date"].value is None
+    assert fields["issue_date"].value == "2026-03-04"
+
+
+@pytest.mark.parametrize("text", ["Ech. : 03/04/2026", "Paiement au 03/04/26", "Éch. le 3 avril 2026"])
+def test_the_due_date_is_known_by_short_labels_too(text: str) -> None:
+    assert extract_invoice([invoice((text, 15, 72))]).fields["due_date"].value == "2026-04-03"
 
 
 # --- names ---
