@@ -86,6 +86,7 @@ def reference_options(
             own = evidence.pointing(mention).get(name)
             digits = any(c.isdigit() for c in mention.value)
             free = name == "invoice_number" and digits and len(mention.value) > 2 and mention.cell.page == 1
+            free = free and not _POST_BOX.search(mention.value)
             if own is not None and (digits or name == "buyer_service_code"):
                 weaker.append((own.strength, mention))
             elif free and mention.box.y < _UPPER_PART * height:
@@ -93,10 +94,16 @@ def reference_options(
         weaker.sort(key=lambda w: -w[0])
         options += [Option(m.value, m, 0.0) for _, m in weaker[: _MOST - len(options)]]
         found[name] = options
+    long = [o for o in found["invoice_number"] if len(o.value) >= _SHORTEST]
+    if any(o.strength > 0 for o in long):
+        found["invoice_number"] = long
     return found
 
 
 _MOST = 14
+_SHORTEST = 3
+"""`Facture de situation n° 2`: a shorter number counts the bills of a site, where the invoice has one of its own."""
+_POST_BOX = re.compile(r"(?:^|[^A-Za-z])(?:B\.?P|C\.?S|T\.?S\.?A)\.?\s?[0-9]{2,6}(?![0-9])")
 _UPPER_PART = 0.55
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from extraction.invoices import extract_invoice
+from extraction.invoices.invoice import possibilities
 from extraction.invoices.labels import find_labels
 from extraction.invoices.mentions import dates_of, mention_of, numbers_of, unread_number
 from extraction.invoices.options import Evidence
@@ -79,6 +80,19 @@ def test_a_misread_label_that_ends_in_capitals_still_is_one() -> None:
     labels = find_labels(Document.of([page(("DATE DE FACTVRE", 20, 50))]))
 
     assert "issue_date" in {label.field for label in labels}
+
+
+def test_the_count_of_a_sites_bills_is_not_the_invoice_number() -> None:
+    fields = extract_invoice([invoice(("Facture de situation n° 2", 120, 12))]).fields
+
+    assert fields["invoice_number"].value == "FA2026-118"
+
+
+@pytest.mark.parametrize("box", ["B.P.81665", "CS77868", "Gambetta-B.P.33879-38134"])
+def test_a_post_box_is_not_the_invoice_number(box: str) -> None:
+    options = possibilities([page((box, 15, 20), ("38000 Grenoble", 15, 25))]).options["invoice_number"]
+
+    assert box not in {option.value for option in options}
 
 
 # --- days ---
