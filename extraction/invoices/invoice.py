@@ -494,6 +494,8 @@ def _behind_label(option: Option, possible: Possible) -> bool:
     pointed = possible.evidence.pointing(mention).get("buyer_service_code")
     if pointed is None or pointed.strength < _NAMES_IT or pointed.way == "below":
         return False
+    if not any(c.isalpha() for c in option.value):
+        return False  # `Service clients : 01 44 55 66 77`
     if mention.cell.row in possible.evidence.item_rows or not re.fullmatch(r"[A-Z0-9][A-Z0-9_./-]+", option.value):
         return False
     alone = mention.end == len(mention.cell.tokens)

@@ -75,7 +75,12 @@ def _nearest_phrase(compact: str) -> tuple[str, float] | None:
 
 
 def _differs(compact: str, phrase: str) -> bool:
-    """One letter makes another label of it: `total ht` and `total tva` are not misread of each other."""
+    """One letter makes another label of it: `total ht` and `total tva` are not misread of each other.
+
+    Nor is `paiement` a misread `paiement au`, which a day follows.
+    """
+    if phrase in (f"{compact}au", f"{compact}le"):
+        return True
     return any((mark in compact) != (mark in phrase) for mark in ("ht", "ttc", "tva", "date"))
 
 

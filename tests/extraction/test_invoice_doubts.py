@@ -72,8 +72,9 @@ def test_the_code_behind_its_label_is_the_service_even_of_letters_alone(text: st
     assert extract_invoice([invoice((text, 15, 72))]).fields["buyer_service_code"].value == code
 
 
-def test_a_service_in_small_letters_is_no_code() -> None:
-    assert extract_invoice([invoice(("Service : voirie", 15, 72))]).fields["buyer_service_code"].value is None
+@pytest.mark.parametrize("text", ["Service : voirie", "Service clients : 01 44 55 66 77"])
+def test_a_service_in_small_letters_and_its_telephone_are_no_code(text: str) -> None:
+    assert extract_invoice([invoice((text, 15, 72))]).fields["buyer_service_code"].value is None
 
 
 def test_a_misread_label_that_ends_in_capitals_still_is_one() -> None:
@@ -114,6 +115,12 @@ def test_the_day_of_a_stamp_is_not_the_due_date(stamp: str) -> None:
 @pytest.mark.parametrize("text", ["Ech. : 03/04/2026", "Paiement au 03/04/26", "Éch. le 3 avril 2026"])
 def test_the_due_date_is_known_by_short_labels_too(text: str) -> None:
     assert extract_invoice([invoice((text, 15, 72))]).fields["due_date"].value == "2026-04-03"
+
+
+def test_payment_is_no_misread_label_of_a_day() -> None:
+    labels = find_labels(Document.of([page(("Mode de paiement Virement", 20, 50))]))
+
+    assert "due_date" not in {label.field for label in labels}
 
 
 # --- names ---
