@@ -27,7 +27,9 @@ _LEVELS = 48
 _AT_STRICTEST = 0.25
 """Share of the risk spent at the strictest level, in case the confidences foretell badly."""
 _CONTRADICTED = 0.05
-"""A field whose own errors would be so unlikely under the promise gets a limit of its own."""
+_UNEVEN = 2.0
+"""Fields are not alike: one that is surely wrong more than that many times as often as promised, at a risk of
+`_CONTRADICTED`, gets a limit of its own."""
 _PRIOR = 200.0
 """Values that the calibrated probability counts for beside what was seen of a document type or field."""
 Array = NDArray[np.float64]
@@ -108,14 +110,14 @@ def _stricter(
 
 
 def _contradicted(seen: Sequence[Seen], confidence: Array, places: Sequence[int], *, error: float) -> dict[str, float]:
-    """The fields that are surely wrong more often than promised, with the limit from which on they are not."""
+    """The fields that are surely wrong too often, with the limit from which on they keep the promise by themselves."""
     fields: dict[str, list[int]] = {}
     for place in places:
         fields.setdefault(seen[place].field, []).append(place)
     return {
         name: _own_limit(seen, confidence, own, error=error)
         for name, own in fields.items()
-        if lower_bound(sum(not seen[place].right for place in own), len(own), risk=_CONTRADICTED) > error
+        if lower_bound(sum(not seen[place].right for place in own), len(own), risk=_CONTRADICTED) > _UNEVEN * error
     }
 
 
