@@ -41,7 +41,7 @@ def run_of(paths: Sequence[Path]) -> Run:
     """Read as a user does, and watch what it takes."""
     definitions = [template.definition for template in templates(())]
     started = time.monotonic()
-    with _Watch() as watch:
+    with Watch() as watch:
         pool = ReadingPool(EngineSettings(), processes=len(os.sched_getaffinity(0)))
         try:
             results = read_sources(
@@ -67,7 +67,9 @@ def read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], float, float]:
 
 
 @dataclass(slots=True)
-class _Process:
+class WatchedProcess:
+    """What one process has used so far."""
+
     parent: int
     own_s: float
     """CPU time of its own."""
@@ -76,20 +78,27 @@ class _Process:
     resident_mb: float
 
 
-class _Watch:
-    """Looks at this process and all below it twice a second."""
+class Watch:
+    """Looks at this process and all below it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: float | None = 0.5) -> None:
+        """
+        Args:
+            seconds: between two looks; `None` = only when `look` is called.
+        """
+        self._seconds = seconds
         self.samples: list[tuple[int, float]] = []
         self._pages = 0
-        self._known: dict[int, _Process] = {}
+        self._known: dict[int, WatchedProcess] = {}
+        self._alive: dict[int, WatchedProcess] = {}
         self._first_s: dict[int, float] = {}
         self._done = threading.Event()
         self._looking = threading.Lock()
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Watch:
         self._first_s = {pid: p.own_s + p.reaped_s for pid, p in _family(os.getpid()).items()}
-        threading.Thread(target=self._watch, daemon=True).start()
+        if self._seconds is not None:
+            threading.Thread(target=self._watch, args=(self._seconds,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,30 +110,31 @@ class _Watch:
     def look(self) -> None:
         with self._looking:
             family = _family(os.getpid())
+            self._alive = family
             self._known.update(family)
             self.samples.append((self._pages, sum(process.resident_mb for process in family.values())))
 
     @property
     def cpu_s(self) -> float:
-        """Of all processes since the start: each one's own, and that of buried children nobody saw alive."""
+        """Of all processes from the start to the last look: each one's own, and that of children nobody saw alive."""
         seen = defaultdict[int, float](float)
         for process in self._known.values():
             seen[process.parent] += process.own_s
-        alive = _family(os.getpid())
-        buried = {pid: seen[pid] - sum(p.own_s for p in alive.values() if p.parent == pid) for pid in self._known}
+        alive = self._alive.values()
+        buried = {pid: seen[pid] - sum(p.own_s for p in alive if p.parent == pid) for pid in self._known}
         total = sum(p.own_s + max(0.0, p.reaped_s - buried[pid]) for pid, p in self._known.items())
         return total - sum(self._first_s.values())
 
-    def _watch(self) -> None:
-        while not self._done.wait(0.5):
+    def _watch(self, seconds: float) -> None:
+        while not self._done.wait(seconds):
             self.look()
 
 
-def _family(root: int) -> dict[int, _Process]:
+def _family(root: int) -> dict[int, WatchedProcess]:
     """`root` and its descendants that are alive."""
     ticks, page_mb = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE") / 1e6
     children: dict[int, list[int]] = defaultdict(list)
-    everyone: dict[int, _Process] = {}
+    everyone: dict[int, WatchedProcess] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -133,11 +143,11 @@ def _family(root: int) -> dict[int, _Process]:
         except OSError:
             continue
         user, system, reaped_user, reaped_system = (int(ticked) / ticks for ticked in fields[11:15])
-        everyone[int(entry.name)] = _Process(
+        everyone[int(entry.name)] = WatchedProcess(
             int(fields[1]), user + system, reaped_user + reaped_system, int(fields[21]) * page_mb
         )
         children[int(fields[1])].append(int(entry.name))
-    family: dict[int, _Process] = {}
+    family: dict[int, WatchedProcess] = {}
     waiting = [root]
     while waiting:
         pid = waiting.pop()
