@@ -245,6 +245,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same weights.")] = 2611,
     count: Annotated[int, typer.Option(min=1, help="mailbag: how many documents to draw.")] = 100,
+    forms: Annotated[int, typer.Option(min=0, help="mailbag: how many forms to draw beside the shipped ones.")] = 0,
     cache: Annotated[
         Path | None, typer.Option(help="calibration: folder that keeps page readings, to fit again without reading.")
     ] = None,
@@ -255,7 +256,9 @@ def train(
     """
     from pipeline.training.command import run
 
-    raise typer.Exit(run(what, data=data, output=output, seed=seed, count=count, cache=cache, out=out, err=err))
+    raise typer.Exit(
+        run(what, data=data, output=output, seed=seed, count=count, forms=forms, cache=cache, out=out, err=err)
+    )
 
 
 @app.command()

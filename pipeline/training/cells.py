@@ -182,6 +182,8 @@ class CellSimulator:
         blur = rng.uniform(0.25, 1.15) * dpi / 250
         small = cv2.GaussianBlur(small, (0, 0), blur)
         gray = paper * (1 - small)
+        if rng.random() < 0.25:
+            gray -= security_print(gray.shape, dpi / MM_PER_INCH, rng)
         if rng.random() < 0.2:
             ramp = np.linspace(0, rng.uniform(-40, 25), small.shape[1], dtype=np.float32)
             gray += ramp[None, :] if rng.random() < 0.5 else ramp[0 : small.shape[1]].mean()
@@ -240,6 +242,22 @@ class CellSimulator:
         y = int(self._rng.integers(0, bank.shape[0] - shape[0]))
         x = int(self._rng.integers(0, bank.shape[1] - shape[1]))
         return bank[y : y + shape[0], x : x + shape[1]]
+
+
+def security_print(shape: tuple[int, ...], px_per_mm: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Gray levels that a tint or the fine waves printed under a field take off the paper, shape `shape`.
+
+    Cheques, vouchers and the coloured fields of forms have it; a gray scan keeps it.
+    """
+    height, width = shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(px_per_mm)
+    printed = np.full((height, width), rng.uniform(0, 25), np.float32)
+    for _ in range(int(rng.integers(0, 3))):
+        turn, period = rng.uniform(0, np.pi), rng.uniform(0.35, 3.0)
+        bend = rng.uniform(0, 0.8) * np.sin(x * rng.uniform(0.2, 1.5) + rng.uniform(0, 6))
+        wave = np.sin((x * np.cos(turn) + y * np.sin(turn) + bend) * (2 * np.pi / period) + rng.uniform(0, 6))
+        printed += rng.uniform(3, 22) * np.maximum(wave, rng.uniform(-1, 0.6)).astype(np.float32)
+    return np.asarray(printed, np.float32)
 
 
 def segment(lines: Mask, start: tuple[float, float], stop: tuple[float, float], thickness: int) -> None:

@@ -13,7 +13,7 @@ from extraction.combs import cut_comb
 from extraction.registration import Placement
 from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage
-from pipeline.training.cells import PX_PER_MM, Writing, paste, segment
+from pipeline.training.cells import PX_PER_MM, Writing, paste, security_print, segment
 from pipeline.training.pens import Mask, Strokes, draw, fit
 
 _RIM_MM = 3.6
@@ -194,6 +194,8 @@ class CombSimulator:
         soft = cv2.GaussianBlur(darkness, (0, 0), rng.uniform(0.25, 1.15) * dpi / 250)
         paper = rng.uniform(190, 254)
         gray = np.asarray(paper * (1 - soft), np.float32)
+        if rng.random() < 0.08:
+            gray -= security_print(gray.shape, px_per_mm, rng)
         if rng.random() < 0.2:
             gray += np.linspace(0, rng.uniform(-40, 25), small.shape[1], dtype=np.float32)[None, :]
         if rng.random() < 0.06:

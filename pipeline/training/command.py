@@ -46,11 +46,11 @@ def _classifier(data: Path, output: Path, seed: int) -> Iterable[str]:
     return train_classifier(data, output, seed)
 
 
-def draw_mail(data: Path, output: Path, seed: int, count: int) -> Iterable[str]:
-    """A simulated mailbag of `count` documents."""
+def draw_mail(data: Path, output: Path, seed: int, count: int, forms: int) -> Iterable[str]:
+    """A simulated mailbag of `count` documents, some of them on `forms` forms drawn for it."""
     from pipeline.training.mail.mailbag import draw_mailbag
 
-    return draw_mailbag(data, output, seed=seed, count=count)
+    return draw_mailbag(data, output, seed=seed, count=count, new_forms=forms)
 
 
 def calibrate(mailbags: Sequence[Path], output: Path, cache: Path | None) -> Iterable[str]:
@@ -84,11 +84,12 @@ def run(
     output: Path | None,
     seed: int,
     count: int,
+    forms: int,
     cache: Path | None,
     out: Console,
     err: Console,
 ) -> int:
-    """Rebuild one set of weights, draw a mailbag of `count` documents, or fit the calibration.
+    """Rebuild one set of weights, draw a mailbag of `count` documents and `forms` new forms, or fit the calibration.
 
     Args:
         output: where it ships when `None`. cache: folder for page readings, for the calibration.
@@ -99,7 +100,7 @@ def run(
         for line in calibrate(data, output or SHIPPED_LIMITS, cache):
             out.print(line, markup=False)
         return 0
-    program = partial(draw_mail, count=count) if what == MAILBAG else PROGRAMS.get(what)
+    program = partial(draw_mail, count=count, forms=forms) if what == MAILBAG else PROGRAMS.get(what)
     if program is None:
         names = ", ".join([*PROGRAMS, MAILBAG, CALIBRATION])
         err.print(f"depli train: nothing is called {what}; one of {names}.", style="red")

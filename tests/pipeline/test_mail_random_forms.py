@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.definitions import DocumentType, ZoneKind
+from pipeline.engines import templates
 from pipeline.templates import load_template
+from pipeline.training.mail.mailbag import draw_mailbag
 from pipeline.training.mail.random_forms import random_form
+from tests.pipeline.mail_material import handwriting
 
 FAMILIES = (DocumentType.T_CARD, DocumentType.SUBSCRIPTION_FORM, DocumentType.SEPA_MANDATE)
 
@@ -50,3 +54,19 @@ def test_the_same_generator_draws_the_same_form() -> None:
 
     assert first.description == second.description
     assert first.pdf == second.pdf
+
+
+def test_a_mailbag_brings_the_forms_drawn_for_it(tmp_path: Path) -> None:
+    """As templates in `forms/`, named by the truth of the sheets that were filled in."""
+    (tmp_path / "data").mkdir()
+    bag = tmp_path / "bag"
+
+    told = list(draw_mailbag(handwriting(tmp_path / "data"), bag, seed=5, count=16, stacks=0, new_forms=6))
+
+    drawn = {template.definition.id for template in templates((bag / "forms",))}
+    truth = [json.loads(line) for line in (bag / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert told == []
+    assert len(truth) == 16
+    assert {each["form"] for each in truth} - {None} <= drawn
+    assert [name for name in drawn if name in {each["form"] for each in truth}]
+    assert sum(name.startswith("form-5-") for name in drawn) == 6

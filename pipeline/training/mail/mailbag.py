@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import numpy as np
 
 from models.errors import Misconfigured
 from pipeline.training.mail.drawing import Drawn
-from pipeline.training.mail.forms import draw_form, load_blank
+from pipeline.training.mail.forms import Blank, draw_form, load_blank
 from pipeline.training.mail.hands import Hands
 from pipeline.training.mail.invoices import draw_invoice
 from pipeline.training.mail.letters import draw_letter
+from pipeline.training.mail.random_forms import random_form
 from pipeline.training.mail.receipts import draw_receipt
 from pipeline.training.mail.scanner import scan
 from pipeline.training.mail.stacks import SEPARATORS, Draw, draw_stack, save
@@ -36,6 +37,7 @@ def draw_mailbag(
     count: int,
     stacks: int = 3,
     forms: Path | None = None,
+    new_forms: int = 0,
     held_out: bool | None = True,
 ) -> Iterator[str]:
     """Draw `count` documents and some stacks; `docs`, `truth.jsonl`, `batches`, `batches.jsonl` appear in `output`.
@@ -43,13 +45,22 @@ def draw_mailbag(
     Args:
         data: folder that holds `handwriting` (or is it) and, if there are more typefaces, `fonts`.
         forms: folder of forms to fill in; the ones that come with the program when not given.
+        new_forms: forms that nobody designed, filled in as often as those; `output/forms` holds them as templates.
         held_out: writers as `Hands` takes them; True are those the readers never learned from.
     Yields: a line now and then for who waits.
     Raises: Misconfigured when the handwriting is not there.
     """
     handwriting = data / "handwriting" if (data / "handwriting").is_dir() else data
     fonts = data / "fonts" if (data / "fonts").is_dir() else None
-    kinds = _kinds(Hands(handwriting, held_out=held_out), fonts, forms or _shipped_forms())
+    known = sorted(folder for folder in (forms or _shipped_forms()).iterdir() if (folder / "fields.json").is_file())
+    if not known:
+        raise Misconfigured(f"{forms} holds no form. Give a folder of forms.")
+    drawn = [
+        random_form(np.random.default_rng([seed, 3, number]), name=f"form-{seed}-{number}")
+        for number in range(new_forms)
+    ]
+    added = [form.save(output / "forms" / form.description["id"]) for form in drawn]
+    kinds = _kinds(Hands(handwriting, held_out=held_out), fonts, [load_blank(folder) for folder in known + added])
     for folder in (output / "docs", output / "batches"):
         folder.mkdir(parents=True, exist_ok=True)
     with (output / "truth.jsonl").open("w", encoding="utf-8") as truths:
@@ -72,13 +83,9 @@ def any_letter(kinds: dict[str, Draw], rng: np.random.Generator) -> Drawn:
     return kinds[str(rng.choice(names, p=weights / weights.sum()))](rng)
 
 
-def _kinds(hands: Hands, fonts: Path | None, forms: Path) -> dict[str, Draw]:
-    blanks = [load_blank(folder) for folder in sorted(forms.iterdir()) if (folder / "fields.json").is_file()]
-    if not blanks:
-        raise Misconfigured(f"{forms} holds no form. Give a folder of forms.")
-
+def _kinds(hands: Hands, fonts: Path | None, blanks: Sequence[Blank]) -> dict[str, Draw]:
     def form(rng: np.random.Generator) -> Drawn:
-        return draw_form(rng, blanks[rng.integers(len(blanks))], hands, today=TODAY)
+        return draw_form(rng, blanks[int(rng.integers(len(blanks)))], hands, today=TODAY)
 
     return {
         "invoice": partial(draw_invoice, fonts=fonts),
