@@ -20,6 +20,7 @@ import uvicorn
 
 from models.batch import BatchState, DocumentState, FieldState
 from models.jobs import JobState
+from models.reading import Decision
 from models.releases import ReleaseState
 from models.store import sanity, verify_journal
 from models.verification import Role, User
@@ -29,6 +30,7 @@ from pipeline.settings import Settings
 from pipeline.watching import HotFolderWatch
 from videocoding_ui.answering import verify
 from videocoding_ui.passwords import hash_password
+from videocoding_ui.proposing import EntryMode, entry_mode
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -299,3 +301,35 @@ def test_a_document_is_released_when_several_destinations_confirm_at_once(instal
         documents = [document for batch in batches for document in uow.documents.of_batch(batch.id)]
         assert [document.state for document in documents] == [DocumentState.RELEASED] * 6
         assert all(len(uow.releases.of_document(document.id)) == 2 for document in documents)
+
+
+def test_sampled_values_are_keyed_blind_and_become_evidence_of_the_promise(tmp_path: Path) -> None:
+    """With a sample of everything no value passes unseen, and each answer says whether the machine was right."""
+    settings = Settings(home=tmp_path / "home", workers=2, undo_s=0, stable_s=0.5, sweep_s=0.5, audit_share=1)
+    running = Installation(settings)
+    try:
+        scan_into(running, "carte-t-b.pdf")
+        running.start_crew()
+        until(lambda: quiet(running))
+        with running.uow() as uow:
+            (document,) = uow.documents.in_state(DocumentState.TO_VERIFY, 10)
+            fields = uow.fields.of_document(document.id)
+            sampled = [f for f in fields if f.drawn and f.machine.decision is Decision.ACCEPTED]
+            assert sampled, "the machine is sure of nothing on the sample card"
+            assert all(f.state is FieldState.TO_VERIFY for f in sampled)
+            assert all(entry_mode(f, propose_from=0.0) is EntryMode.BLIND for f in sampled)
+            slip = next(f for f in sampled if f.name == "meter_index")
+            for field in fields:
+                if field.state is FieldState.TO_VERIFY:
+                    field.key("1" if field is slip else field.machine.value, forced=True)
+            verify(uow, document, fields, "odile", running.clock.now(), running.on_verified)
+            uow.commit()
+        until(lambda: quiet(running))
+
+        with running.uow().reading() as uow:
+            evidence = {each.name: each for each in uow.evidence.drawn(100)}
+            assert {f.name for f in sampled} <= set(evidence)
+            assert [name for name, each in evidence.items() if each.passed and not each.confirmed] == ["meter_index"]
+            assert uow.documents.get(document.id).state is DocumentState.RELEASED
+    finally:
+        running.stop()
