@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 
 from extraction.registration import Placement
 from models.geometry import Box
-from models.image import FloatArray, GrayImage
+from models.image import FloatArray, GrayImage, percentile
+
+Depth = NDArray[np.uint8]
+"""Shape (height, width): how much darker than the paper around it each pixel is, gray levels 0..255."""
 
 PX_PER_MM = 10.0
 """Resolution of a cut comb: 254 dpi."""
@@ -69,24 +73,23 @@ def cut_comb(page: GrayImage, placement: Placement, cells: Sequence[Box]) -> Com
     return _cut_cells(_without_lines(depth, found), found, area, plain)
 
 
-def _as_picture(depth: FloatArray, cell: Box) -> GrayImage:
+def _as_picture(depth: Depth, cell: Box) -> GrayImage:
     top, left = max(0, round(cell.y)), max(0, round(cell.x))
-    part = depth[top : max(top + 1, round(cell.bottom)), left : max(left + 1, round(cell.right))]
-    return np.asarray(255 - np.clip(part, 0, 255), np.uint8)
+    return np.bitwise_not(depth[top : max(top + 1, round(cell.bottom)), left : max(left + 1, round(cell.right))])
 
 
 def _in_strip(cell: Box, area: Box) -> Box:
     return Box(cell.x - area.x, cell.y - area.y, cell.width, cell.height).scaled(PX_PER_MM)
 
 
-def _depth(strip: GrayImage) -> FloatArray:
-    """How much darker than the paper around it each pixel is, gray levels 0..255, uneven light taken out."""
+def _depth(strip: GrayImage) -> Depth:
+    """How much darker than the paper around it each pixel is, uneven light taken out."""
     small = cv2.resize(strip, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     # The paper is what is brightest in a window wider than any stroke.
     paper = cv2.dilate(cv2.medianBlur(small, 3), np.ones((9, 9), np.uint8))
     paper = cv2.blur(cv2.erode(paper, np.ones((5, 5), np.uint8)), (9, 9))
     ground = cv2.resize(paper, (strip.shape[1], strip.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.maximum(0, ground.astype(np.float32) - strip.astype(np.float32))
+    return np.asarray(cv2.subtract(ground, strip), np.uint8)
 
 
 def _without_tint(strip: GrayImage, cells: Sequence[Box]) -> tuple[GrayImage, bool]:
@@ -98,10 +101,10 @@ def _without_tint(strip: GrayImage, cells: Sequence[Box]) -> tuple[GrayImage, bo
             strip[: max(1, round(cell.y) - 4), columns],
             strip[min(round(cell.bottom) + 4, len(strip) - 1) :, columns],
         )
-        papers.append(max(float(np.median(above)), float(np.median(below))))
+        papers.append(max(percentile(above, 50), percentile(below, 50)))
         inner = cell.grown(-0.5 * PX_PER_MM)
         within = strip[round(inner.y) : round(inner.bottom), round(inner.x) : round(inner.right)]
-        shades.append(papers[-1] - float(np.percentile(within, 60)))
+        shades.append(papers[-1] - percentile(within, 60))
     usual = float(np.median(shades))
     if usual < _TINT:
         return strip, False
@@ -118,7 +121,7 @@ _TINT = 9.0
 """Gray levels from which cells are taken for tinted."""
 
 
-def _without_streaks(depth: FloatArray, cells: Sequence[Box]) -> FloatArray:
+def _without_streaks(depth: Depth, cells: Sequence[Box]) -> Depth:
     """The depth without thin straight lines that begin and end beyond the comb: folds, and dirt on the glass.
 
     Such a line darkens paper and writing alike, so its own depth is taken away from both.
@@ -130,7 +133,7 @@ def _without_streaks(depth: FloatArray, cells: Sequence[Box]) -> FloatArray:
     return np.ascontiguousarray(turned.T)
 
 
-def _without_upright_streaks(depth: FloatArray, start: int, stop: int) -> FloatArray:
+def _without_upright_streaks(depth: Depth, start: int, stop: int) -> Depth:
     if start < 8 or depth.shape[0] - stop < 8:
         return depth
     before, after = _steady(depth[:start]), _steady(depth[stop:])
@@ -139,7 +142,7 @@ def _without_upright_streaks(depth: FloatArray, start: int, stop: int) -> FloatA
     reach = np.ones((1, 9), np.uint8)
     both = np.minimum(cv2.dilate(before, reach), cv2.dilate(after, reach)).ravel()
     columns = np.flatnonzero(both > 10)
-    cleared = depth.copy()
+    cleared = depth.astype(np.float32)
     for run in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
         if not len(run) or len(run) > _STREAK_PX + 8:
             continue
@@ -151,12 +154,13 @@ def _without_upright_streaks(depth: FloatArray, start: int, stop: int) -> FloatA
             low = round(place) - len(profile) // 2
             cut = slice(max(0, low), max(0, min(depth.shape[1], low + len(profile))))
             cleared[y, cut] = np.maximum(0, cleared[y, cut] - profile[cut.start - low : cut.stop - low])
-    return cleared
+    return np.round(cleared).astype(np.uint8)
 
 
-def _steady(band: FloatArray) -> FloatArray:
+def _steady(band: Depth) -> FloatArray:
     """What is dark over nearly the whole height of a band, shape (1, width); wide shades left out."""
-    low = np.percentile(band, 25, axis=0).astype(np.float32).reshape(1, -1)
+    quarter = len(band) // 4
+    low = np.partition(np.ascontiguousarray(band.T), quarter, axis=1)[:, quarter].astype(np.float32).reshape(1, -1)
     shade = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, 2 * _STREAK_PX + 1), np.uint8))
     return np.asarray(low - shade, np.float32)
 
@@ -173,17 +177,17 @@ def _around(profile: NDArray[np.float32], place: float) -> NDArray[np.float32]:
     return np.asarray(padded[low : low + 2 * half + 1], np.float32)
 
 
-def _snapped(depth: FloatArray, cells: Sequence[Box]) -> list[Box]:
+def _snapped(depth: Depth, cells: Sequence[Box]) -> list[Box]:
     """The cells where their printed lines are."""
     tall = max(5, round(0.55 * cells[0].height))
     wide = max(5, round(0.55 * cells[0].width))
     upright = cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((tall, 1), np.uint8))
-    level = np.asarray(cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((1, wide), np.uint8)), np.float32)
+    level = np.asarray(cv2.morphologyEx(depth, cv2.MORPH_OPEN, np.ones((1, wide), np.uint8)), np.uint8)
     top, bottom = min(c.y for c in cells), max(c.bottom for c in cells)
-    middle = upright[max(0, round(top)) : round(bottom)]
+    middle = np.asarray(upright, np.uint8)[max(0, round(top)) : round(bottom)]
     edges = sorted({round(x, 2) for cell in cells for x in (cell.x, cell.right)})
-    move_x = _line_positions(middle.mean(axis=0), edges)
-    row_profile = level[:, max(0, round(cells[0].x)) : round(cells[-1].right)].mean(axis=1)
+    move_x = _line_positions(_means(middle, 0), edges)
+    row_profile = _means(level[:, max(0, round(cells[0].x)) : round(cells[-1].right)], 1)
     down = _line_positions(row_profile, [top, bottom])
     y0, y1 = down(top), down(bottom)
     tilt = _tilt(level, cells, (y0, y1))
@@ -219,17 +223,14 @@ def _line_positions(profile: NDArray[np.float32], expected: Sequence[float]) -> 
     capped = np.minimum(
         strength, 1.5 * np.median(strength[strength > 0.25 * strength.max()] if strength.any() else [0])
     )
-    totals = np.array([np.interp(places + s, ticks, capped).sum() for s in shifts])
+    totals = np.interp(places + shifts[:, None], ticks, capped).sum(axis=1)
     # All else equal the registration is right: a lone stroke beside a faint comb must not pull it away.
     first = float(shifts[int(np.argmax(totals * (1 - 0.12 * (shifts / slide) ** 2)))])
-    found, weight = [], []
-    for place in places:
-        near = np.arange(-4, 4.1, 0.5)
-        values = np.interp(place + first + near, ticks, strength)
-        at = int(np.argmax(values))
-        found.append(first + float(near[at]))
-        weight.append(float(values[at]) if 0 < at < len(near) - 1 else 0.0)
-    moves, weights = np.array(found), np.array(weight)
+    near = np.arange(-4, 4.1, 0.5)
+    values = np.interp(places[:, None] + first + near, ticks, strength)
+    at = values.argmax(axis=1)
+    moves = first + near[at]
+    weights = np.where((at > 0) & (at < len(near) - 1), values.max(axis=1), 0.0)
     weights = np.minimum(weights, 2 * np.median(weights)) if weights.any() else weights
     if weights.sum() <= 0 or strength.max() < 6:
         return _Shift(0.0, 0.0, np.zeros(0), np.zeros(0))
@@ -244,13 +245,16 @@ def _line_fit(
 ) -> tuple[float, float]:
     """Weighted straight line through moves, outliers left out; the stretch is kept within paper's and scanners'."""
     keep = weights.copy()
-    offset, stretch = float(np.average(moves, weights=keep)), 0.0
+    offset = stretch = 0.0
+    most = 0.02 if len(places) > 2 else 0.04
     for _ in range(3):
-        mean_x, mean_y = np.average(places, weights=keep), np.average(moves, weights=keep)
-        spread = float((keep * (places - mean_x) ** 2).sum())
-        slope = float((keep * (places - mean_x) * (moves - mean_y)).sum()) / spread if spread > 0 else 0.0
-        stretch = float(np.clip(slope, -0.02, 0.02)) if len(places) > 2 else float(np.clip(slope, -0.04, 0.04))
-        offset = float(mean_y - stretch * mean_x)
+        total = float(keep.sum())
+        mean_x, mean_y = float(keep @ places) / total, float(keep @ moves) / total
+        around = keep * (places - mean_x)
+        spread = float(around @ (places - mean_x))
+        slope = float(around @ (moves - mean_y)) / spread if spread > 0 else 0.0
+        stretch = max(-most, min(most, slope))
+        offset = mean_y - stretch * mean_x
         left = np.abs(moves - offset - stretch * places)
         keep = weights * (left < max(1.5, 2 * float(np.median(left))))
         if keep.sum() <= 0:
@@ -258,7 +262,7 @@ def _line_fit(
     return offset, stretch
 
 
-def _tilt(level: FloatArray, cells: Sequence[Box], rows: tuple[float, float]) -> float:
+def _tilt(level: Depth, cells: Sequence[Box], rows: tuple[float, float]) -> float:
     """Slope of the comb's top and bottom lines, pixels down per pixel right."""
     length = cells[-1].right - cells[0].x
     if length < 250:
@@ -268,8 +272,9 @@ def _tilt(level: FloatArray, cells: Sequence[Box], rows: tuple[float, float]) ->
         left, right = max(0, round(cell.x)), round(cell.right)
         for row in rows:
             low = max(0, round(row) - 7)
-            profile = level[low : round(row) + 8, left:right].mean(axis=1)
-            if profile.size and profile.max() > 12:
+            band = level[low : round(row) + 8, left:right]
+            profile = _means(band, 1) if band.size else np.zeros(1, np.float32)
+            if profile.max() > 12:
                 xs.append(cell.center_x - middle)
                 ys.append(low + float(np.argmax(profile)) - row)
     if len(xs) < 6:
@@ -278,19 +283,32 @@ def _tilt(level: FloatArray, cells: Sequence[Box], rows: tuple[float, float]) ->
     return float(np.clip(slope, -0.015, 0.015))
 
 
-def _without_lines(depth: FloatArray, cells: Sequence[Box]) -> FloatArray:
+def _without_lines(depth: Depth, cells: Sequence[Box]) -> Depth:
     """The writing without the cells' lines: a line's pixels become what is on both sides of the line."""
     upright = [(x, cell.y, cell.bottom) for cell in cells for x in (cell.x, cell.right)]
     level = [(y, cell.x, cell.right) for cell in cells for y in (cell.y, cell.bottom)]
+    upright, level = _merged(upright), _merged(level)
     half = _half_thickness(depth, upright)
     cleaned = depth.copy()
-    for x, top, bottom in _merged(upright):
+    for x, top, bottom in upright:
         _bridge(cleaned, x, top - half - 2, bottom + half + 2, half)
     turned = np.ascontiguousarray(cleaned.T)
     half = _half_thickness(np.ascontiguousarray(depth.T), level)
-    for y, left, right in _merged(level):
+    for y, left, right in level:
         _bridge(turned, y, left - half - 2, right + half + 2, half)
     return np.ascontiguousarray(turned.T)
+
+
+def _means(part: Depth, axis: int) -> FloatArray:
+    """Means along an axis, shape (what is left,)."""
+    return np.asarray(cv2.reduce(part, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
+
+
+def _medians(rows: NDArray[Any]) -> FloatArray:
+    """The median of each column, shape (columns,)."""
+    low, high = (len(rows) - 1) // 2, len(rows) // 2
+    ordered = np.partition(np.ascontiguousarray(rows.T), (low, high), axis=1)
+    return np.asarray((ordered[:, low].astype(np.float32) + ordered[:, high]) / 2, np.float32)
 
 
 def _merged(lines: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
@@ -303,7 +321,7 @@ def _merged(lines: Sequence[tuple[float, float, float]]) -> list[tuple[float, fl
     return kept
 
 
-def _half_thickness(depth: FloatArray, lines: Sequence[tuple[float, float, float]]) -> int:
+def _half_thickness(depth: Depth, lines: Sequence[tuple[float, float, float]]) -> int:
     """Half the breadth of the printed lines, pixels, measured where most of them agree."""
     profiles = []
     for x, top, bottom in lines:
@@ -311,10 +329,10 @@ def _half_thickness(depth: FloatArray, lines: Sequence[tuple[float, float, float
         if column - 8 < 0 or column + 9 > depth.shape[1]:
             continue
         part = depth[max(0, round(top)) : round(bottom), column - 8 : column + 9]
-        profiles.append(np.median(part, axis=0))
+        profiles.append(_medians(part))
     if not profiles:
         return 2
-    usual = np.median(np.array(profiles), axis=0)
+    usual = _medians(np.array(profiles))
     peak = float(usual[5:12].max())
     if peak < 8:
         return 1
@@ -322,7 +340,7 @@ def _half_thickness(depth: FloatArray, lines: Sequence[tuple[float, float, float
     return int(np.clip((broad + 1) // 2, 1, 4))
 
 
-def _bridge(depth: FloatArray, x: float, top: float, bottom: float, half: int) -> None:
+def _bridge(depth: Depth, x: float, top: float, bottom: float, half: int) -> None:
     """Replace the columns of an upright line by what crosses it: dark only where both sides are, more or less level."""
     center = round(x)
     left, right = center - half, center + half
@@ -331,20 +349,15 @@ def _bridge(depth: FloatArray, x: float, top: float, bottom: float, half: int) -
     y0, y1 = max(0, round(top)), min(depth.shape[0], round(bottom) + 1)
     if y1 <= y0:
         return
-    slant = np.ones((2 * half + 1, 1), np.uint8)
     # Beside the line its own blur still darkens; one pixel further is the writing alone.
-    before = cv2.dilate(np.ascontiguousarray(depth[y0:y1, left - 1 : left]), slant).ravel()
-    after = cv2.dilate(np.ascontiguousarray(depth[y0:y1, right + 1 : right + 2]), slant).ravel()
-    far_before = cv2.dilate(np.ascontiguousarray(depth[y0:y1, left - 2 : left - 1]), slant).ravel()
-    far_after = cv2.dilate(np.ascontiguousarray(depth[y0:y1, right + 2 : right + 3]), slant).ravel()
-    crossing = np.minimum(np.minimum(before, far_before), np.minimum(after, far_after))
-    band = depth[y0:y1, left : right + 1]
-    depth[y0:y1, left : right + 1] = np.minimum(band, crossing[:, None])
+    slant = np.ones((2 * half + 1, 1), np.uint8)
+    around = np.asarray(cv2.dilate(depth[y0:y1, left - 2 : right + 3], slant), np.uint8)
+    crossing = np.minimum(around[:, :2], around[:, -2:]).min(axis=1, keepdims=True)
+    np.minimum(depth[y0:y1, left : right + 1], crossing, out=depth[y0:y1, left : right + 1])
 
 
-def _cut_cells(depth: FloatArray, cells: Sequence[Box], area: Box, plain: tuple[GrayImage, ...]) -> Comb:
-    darkest = float(np.percentile(depth, 99.5))
-    scale = max(darkest, 60.0)
+def _cut_cells(depth: Depth, cells: Sequence[Box], area: Box, plain: tuple[GrayImage, ...]) -> Comb:
+    scale = max(percentile(depth, 99.5), 60.0)
     mask = (depth > _INK * scale).astype(np.uint8)
     count, found, measured, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
     labels, stats = np.asarray(found, np.int32), np.asarray(measured, np.int32)
@@ -381,7 +394,7 @@ def _owners(labels: NDArray[np.int32], count: int, stats: NDArray[np.int32], cel
 
 
 def _cell_picture(
-    depth: FloatArray,
+    depth: Depth,
     labels: NDArray[np.int32],
     owner: NDArray[np.int64],
     number: int,
@@ -417,7 +430,7 @@ def _cell_picture(
         max(0, round(cell.y) - top) : round(cell.bottom) - top, max(0, round(cell.x) - left) : round(cell.right) - left
     ] = False
     part[outer & (owners == -1)] = 0
-    return np.asarray(255 - np.clip(part, 0, 255), np.uint8)
+    return np.bitwise_not(part)
 
 
 def _goes_on_outside(

@@ -6,9 +6,13 @@ that could have been written, not a score.
 
 from __future__ import annotations
 
+import calendar
+import heapq
+import itertools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from models.text import Character
 
@@ -57,59 +61,107 @@ def cells_of(characters: Sequence[Character], tried: int = _TRIED) -> list[dict[
     return cells
 
 
-def search(
-    cells: Sequence[Mapping[str, float]],
-    *,
-    start: Hashable,
-    step: Step,
-    final: Final,
-    keep: int = 4,
-    widest: int = 400,
-    blank: str = "",
-) -> tuple[list[Path], float]:
-    """The likeliest strings that a rule allows, and the probability of all that it allows together.
+_Way = tuple[float, Hashable, str, float]
+"""How a state is reached: mass of the likeliest string that comes so, state before, what is written, its factor."""
 
-    Forward algorithm over (position, state); exact while no more than `widest` states live at once.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """All strings that a rule allows over a lattice, by the state they end in."""
+
+    ends: Mapping[Hashable, float]
+    """State -> mass of all strings that end in it."""
+    ways: Sequence[Mapping[Hashable, list[_Way]]]
+    """Of each cell, by the state behind it: the ways there."""
+
+    def mass(self, final: Final) -> float:
+        """The probability of all strings together."""
+        return sum(total * final(state) for state, total in self.ends.items())
+
+    def likeliest(self, final: Final, *, keep: int) -> list[Path]:
+        """Strings best first, at most `keep` that end in one state and `4 * keep` in all.
+
+        They are followed from their ends: the mass of the likeliest string to each state says which comes next.
+        """
+        if not self.ways:
+            return [Path("", total * final(state)) for state, total in self.ends.items() if final(state) > 0]
+        queue: list[tuple[float, int, Hashable, int, Hashable, int, str, float]] = []
+        ordered: dict[tuple[int, Hashable], list[_Way]] = {}
+        # Of equal strings the one begun last comes first, or all of a thousand would be followed side by side.
+        turn = itertools.count(0, -1)
+
+        def ways_to(position: int, state: Hashable) -> list[_Way]:
+            if (position, state) not in ordered:
+                ordered[position, state] = sorted(self.ways[position][state], key=lambda way: -way[0])
+            return ordered[position, state]
+
+        last = len(self.ways) - 1
+        for end in self.ends:
+            weight = final(end)
+            if weight > 0:
+                best = -ways_to(last, end)[0][0] * weight
+                heapq.heappush(queue, (best, next(turn), end, last, end, 0, "", weight))
+        found: list[Path] = []
+        counted: dict[Hashable, int] = {}
+        while queue and len(found) < 4 * keep:
+            bound, _, end, position, state, place, text, mass = heapq.heappop(queue)
+            if counted.get(end, 0) == keep:
+                continue
+            ways = ways_to(position, state)
+            if place + 1 < len(ways):
+                further = max(bound, -ways[place + 1][0] * mass)
+                heapq.heappush(queue, (further, next(turn), end, position, state, place + 1, text, mass))
+            _, before, written, factor = ways[place]
+            if position:
+                item = (bound, next(turn), end, position - 1, before, 0, written + text, mass * factor)
+                heapq.heappush(queue, item)
+            else:
+                found.append(Path(written + text, mass * factor))
+                counted[end] = counted.get(end, 0) + 1
+        return sorted(found, key=lambda path: -path.mass)
+
+
+def searched(
+    cells: Sequence[Mapping[str, float]], *, start: Hashable, step: Step, widest: int = 400, blank: str = ""
+) -> Searched:
+    """Follow a rule over a lattice: forward algorithm over (position, state).
+
+    Exact while no more than `widest` states live at once.
 
     Args:
         cells: character -> probability for each cell; "" is an empty cell, written into the text as `blank`.
-        keep: strings kept a state.
-    Returns: strings best first with their mass, and the mass of all.
     """
-    alive: dict[Hashable, tuple[float, list[Path]]] = {start: (1.0, [Path("", 1.0)])}
+    alive: dict[Hashable, tuple[float, float]] = {start: (1.0, 1.0)}
+    ways: list[Mapping[Hashable, list[_Way]]] = []
     for position, cell in enumerate(cells):
-        following: dict[Hashable, tuple[float, list[Path]]] = {}
-        for state, (total, paths) in alive.items():
+        totals: dict[Hashable, float] = {}
+        came: dict[Hashable, list[_Way]] = {}
+        for state, (total, best) in alive.items():
             for character, probability in cell.items():
                 moved = step(state, position, character)
                 if moved is None:
                     continue
                 target, weight = moved
                 factor = probability * weight
-                written = character or blank
-                before = following.get(target)
-                if before is not None and len(before[1]) == keep and paths[0].mass * factor <= before[1][-1].mass:
-                    following[target] = (before[0] + total * factor, before[1])
-                    continue
-                grown = [Path(path.text + written, path.mass * factor) for path in paths]
-                if before is None:
-                    following[target] = (total * factor, grown)
+                way = (best * factor, state, character or blank, factor)
+                if target in totals:
+                    totals[target] += total * factor
+                    came[target].append(way)
                 else:
-                    merged = sorted((*before[1], *grown), key=lambda path: -path.mass)[:keep]
-                    following[target] = (before[0] + total * factor, merged)
-        if len(following) > widest:
-            best = sorted(following.items(), key=lambda item: -item[1][0])[:widest]
-            following = dict(best)
-        alive = following
-    ended: list[Path] = []
-    mass = 0.0
-    for state, (total, paths) in alive.items():
-        weight = final(state)
-        if weight > 0:
-            mass += total * weight
-            ended.extend(Path(path.text, path.mass * weight) for path in paths)
-    ended.sort(key=lambda path: -path.mass)
-    return ended[: 4 * keep], mass
+                    totals[target] = total * factor
+                    came[target] = [way]
+        kept = totals if len(totals) <= widest else heapq.nlargest(widest, totals, key=totals.__getitem__)
+        alive = {state: (totals[state], max(way[0] for way in came[state])) for state in kept}
+        ways.append(came)
+    return Searched({state: total for state, (total, _) in alive.items()}, ways)
+
+
+def search(
+    cells: Sequence[Mapping[str, float]], *, start: Hashable, step: Step, final: Final, keep: int = 4
+) -> tuple[list[Path], float]:
+    """The likeliest strings that a rule allows, and the probability of all that it allows together: see `searched`."""
+    found = searched(cells, start=start, step=step)
+    return found.likeliest(final, keep=keep), found.mass(final)
 
 
 def guesses(paths: Sequence[Path], mass: float, other: float = 0.0) -> list[Guess]:
@@ -127,23 +179,26 @@ def weighed(path: Path, weight: float) -> Path:
     return Path(path.text, path.mass * weight)
 
 
-def run_of(characters: str, *, gap: float = 0.0) -> tuple[Hashable, Step, Final]:
-    """Rule: one run of `characters`, with empty cells before and behind it; `gap` weighs an empty cell inside.
+def run_of(characters: str, *, gaps: bool = False) -> tuple[Hashable, Step, Final]:
+    """Rule: one run of `characters`, with empty cells before and behind it; with `gaps`, empty cells inside as well.
 
-    State: 0 before the run, 1 in it, 2 behind it, 3 in it again after a gap.
+    State: 0 before the run, 1 in it, 2 behind it, `_BROKEN` from the first character behind a gap on.
     """
     allowed = frozenset(characters)
 
     def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
         if character == "":
-            return (0, 1.0) if state == 0 else (2, 1.0)
+            return (state if state in (0, _BROKEN) else 2), 1.0
         if character not in allowed:
             return None
-        if state == 2:
-            return (3, gap) if gap > 0 else None
-        return (1 if state in (0, 1) else 3), 1.0
+        if state in (0, 1):
+            return 1, 1.0
+        return (_BROKEN, 1.0) if gaps else None
 
     return 0, step, lambda state: 1.0
+
+
+_BROKEN = 3
 
 
 def run(characters: Sequence[Character], alphabet: str, *, keep: int = 4) -> list[Guess]:
@@ -151,12 +206,14 @@ def run(characters: Sequence[Character], alphabet: str, *, keep: int = 4) -> lis
 
     What looks like an empty cell inside the run is a character nobody can read: it takes its share of the probability.
     """
-    cells = cells_of(characters)
-    start, step, final = run_of(alphabet)
-    paths, mass = search(cells, start=start, step=step, final=final, keep=keep)
-    start, step, final = run_of(alphabet, gap=1.0)
-    _, everything = search(cells, start=start, step=step, final=final, keep=1)
-    return guesses(paths, mass, max(0.0, everything - mass))
+    start, step, final = run_of(alphabet, gaps=True)
+    found = searched(cells_of(characters), start=start, step=step)
+
+    def unbroken(state: Hashable) -> float:
+        return float(state != _BROKEN)
+
+    mass = found.mass(unbroken)
+    return guesses(found.likeliest(unbroken, keep=keep), mass, max(0.0, found.mass(final) - mass))
 
 
 def number(characters: Sequence[Character]) -> list[Guess]:
@@ -205,12 +262,17 @@ def checked(
         return []
 
     def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
-        if character == "" or character not in alphabets[position]:
+        if character == "" or character not in alphabets[position] or not isinstance(state, int):
             return None
-        return residue(int(str(state)), position, character), 1.0
+        return residue(state, position, character), 1.0
 
-    _, everything = search(cells, start=start, step=step, final=lambda state: 1.0, keep=1)
-    paths, mass = search(cells, start=start, step=step, final=lambda state: float(right(int(str(state)))))
+    found = searched(cells, start=start, step=step)
+
+    def valid(state: Hashable) -> float:
+        return float(isinstance(state, int) and right(state))
+
+    everything, mass = found.mass(lambda state: 1.0), found.mass(valid)
+    paths = found.likeliest(valid, keep=4)
     wrong = max(0.0, everything - mass) * MISWRITTEN / ((1 - MISWRITTEN) * odds)
     return guesses(paths, mass, wrong + everything * surprise(cells) / odds)
 
@@ -235,28 +297,17 @@ def day(
     months = _pair(cells[2], cells[3])
     years = _years(cells[4:], pivot)
     negligible = _NEGLIGIBLE * max(months.values()) * max(years.values())
-    weights: dict[str, float] = {}
-    norm = 0.0
-    for year in range(earliest.year, latest.year + 1):
-        for month in range(1, 13):
-            try:
-                middle = date(year, month, 15)
-            except ValueError:
-                continue
-            if middle < earliest - timedelta(days=31) or middle > latest + timedelta(days=31):
-                continue
-            norm += 30.4 * usual(middle)
-            likely = months.get(month, 0.0) * years.get(year, 0.0)
-            if likely < negligible:
-                continue
-            for number_of_day, probability in days.items():
-                try:
-                    written = date(year, month, number_of_day)
-                except ValueError:
-                    continue
-                if earliest <= written <= latest:
-                    weights[written.isoformat()] = likely * probability * usual(written)
-    total = sum(weights.values()) / max(norm, 1e-9) * (1 - MISWRITTEN)
+    weights: list[tuple[float, date]] = []
+    norm = _days_usual(earliest, latest, usual)
+    for year, month in _months(earliest, latest):
+        likely = months.get(month, 0.0) * years.get(year, 0.0)
+        if likely < negligible:
+            continue
+        for number_of_day in range(1, calendar.monthrange(year, month)[1] + 1):
+            written = date(year, month, number_of_day)
+            if earliest <= written <= latest:
+                weights.append((likely * days[number_of_day] * usual(written), written))
+    total = sum(weight for weight, _ in weights) / max(norm, 1e-9) * (1 - MISWRITTEN)
     # A string of digits that is no day of the window, one of 10 ** n.
     digits = 1.0
     for cell in cells:
@@ -266,9 +317,25 @@ def day(
     whole = total + other + blank
     if whole <= 0:
         return []
-    ranked = sorted(weights.items(), key=lambda item: -item[1])[:8]
-    found = [Guess(text, value / max(norm, 1e-9) * (1 - MISWRITTEN) / whole) for text, value in ranked]
+    found = [
+        Guess(written.isoformat(), weight / max(norm, 1e-9) * (1 - MISWRITTEN) / whole)
+        for weight, written in heapq.nlargest(8, weights, key=lambda item: item[0])
+    ]
     return sorted([*found, Guess("", blank / whole)], key=lambda guess: -guess.probability)
+
+
+@lru_cache(maxsize=64)
+def _months(earliest: date, latest: date) -> tuple[tuple[int, int], ...]:
+    """Years and months whose middle is in a window or at most 31 days from it."""
+    near = timedelta(days=31)
+    months = ((year, month) for year in range(earliest.year, latest.year + 1) for month in range(1, 13))
+    return tuple(month for month in months if earliest - near <= date(*month, 15) <= latest + near)
+
+
+@lru_cache(maxsize=64)
+def _days_usual(earliest: date, latest: date, usual: Callable[[date], float]) -> float:
+    """The weights of all days of a window together, a month by its middle."""
+    return sum(30.4 * usual(date(*month, 15)) for month in _months(earliest, latest))
 
 
 def _pair(tens: Mapping[str, float], ones: Mapping[str, float]) -> dict[int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from string import ascii_uppercase, digits
 
 from extraction import decoding
@@ -69,20 +70,12 @@ def _or_empty(found: Sequence[Guess], empty: float, characters: Sequence[Charact
 
 
 def _dates(name: str, characters: Sequence[Character], today: date) -> list[Guess]:
+    usual = _usual_days(name, today)
     if name == "birth_date":
         earliest = date(today.year - _AGE_LIMIT, 1, 1)
-        return decoding.day(
-            characters, earliest=earliest, latest=today, usual=_birth_weight(today), pivot=today.year % 100
-        )
+        return decoding.day(characters, earliest=earliest, latest=today, usual=usual, pivot=today.year % 100)
     ahead = 400 if name == "entry_date" else 31
     behind = 3650 if name == "entry_date" else 1500
-
-    def usual(written: date) -> float:
-        age = (today - written).days
-        if name == "entry_date":
-            return 1.0 if -120 <= age <= 400 else 0.05
-        return 1.0 if -2 <= age <= 120 else 0.15 if -20 <= age <= 400 else 0.01
-
     return decoding.day(
         characters,
         earliest=today - timedelta(days=behind),
@@ -92,12 +85,22 @@ def _dates(name: str, characters: Sequence[Character], today: date) -> list[Gues
     )
 
 
-def _birth_weight(today: date) -> Callable[[date], float]:
-    def usual(born: date) -> float:
-        years = (today - born).days / 365.25
+@lru_cache(maxsize=64)
+def _usual_days(name: str, today: date) -> Callable[[date], float]:
+    """How usual a day is in a field of that name; one function for all documents of a day."""
+
+    def born(day: date) -> float:
+        years = (today - day).days / 365.25
         return 1.0 if 18 <= years <= 90 else 0.15 if 16 <= years <= 100 else 0.003
 
-    return usual
+    def entered(day: date) -> float:
+        return 1.0 if -120 <= (today - day).days <= 400 else 0.05
+
+    def written(day: date) -> float:
+        age = (today - day).days
+        return 1.0 if -2 <= age <= 120 else 0.15 if -20 <= age <= 400 else 0.01
+
+    return {"birth_date": born, "entry_date": entered}.get(name, written)
 
 
 def _number(characters: Sequence[Character]) -> list[Guess]:
@@ -205,25 +208,25 @@ _RECONSIDERED = 8
 
 def _with_rib_key(cells: Sequence[Mapping[str, float]]) -> list[Guess]:
     def step(state: Hashable, position: int, character: str) -> tuple[Hashable, float] | None:
-        residue, lettered = state if isinstance(state, tuple) else (0, False)
-        if position >= 23:
+        if position >= len(_RIB_PLACES):
             return (state, 1.0) if character == "" else None
-        if not character or character not in _RIB:
+        counts = _RIB.get(character)
+        if counts is None or not isinstance(state, int):
             return None
-        if character.isalpha() and position + 4 not in _IN_ACCOUNT:
-            return None
-        moved = (residue + _RIB[character] * _RIB_PLACES[position]) % 97
-        if character.isalpha():
-            return (moved, True), _LETTER_IN_ACCOUNT
-        return (moved, lettered), 0.1
+        lettered, residue = divmod(state, 97)
+        moved = (residue + counts * _RIB_PLACES[position]) % 97
+        if character.isdigit():
+            return 97 * lettered + moved, 0.1
+        return (97 + moved, _LETTER_IN_ACCOUNT) if position + 4 in _IN_ACCOUNT else None
 
     def ended(lettered: bool) -> Callable[[Hashable], float]:
-        return lambda state: float(state == (0, lettered))
+        return lambda state: float(state == 97 * lettered)
 
     body = cells[4:]
-    _, everything = search(body, start=(0, False), step=step, final=lambda state: 1.0, keep=1)
-    plain, plain_mass = search(body, start=(0, False), step=step, final=ended(False), keep=10)
-    mixed, _ = search(body, start=(0, False), step=step, final=ended(True), keep=8)
+    found = decoding.searched(body, start=0, step=step)
+    everything = found.mass(lambda state: 1.0)
+    plain, plain_mass = found.likeliest(ended(False), keep=10), found.mass(ended(False))
+    mixed = found.likeliest(ended(True), keep=8)
     country = cells[0].get("F", FLOOR) * cells[1].get("R", FLOOR)
     # Letters count otherwise in the key than in the check digits: only an account without any has always 76.
     whole = [_headed(path, "76", cells, country) for path in plain]
@@ -275,9 +278,9 @@ def _foreign_iban(characters: Sequence[Character]) -> list[Guess]:
             so_far = residue(so_far, character)
         return float(so_far == 1)
 
-    paths, everything = search(cells, start=(0, "", False), step=step, final=lambda state: 1.0)
-    paths, mass = search(cells, start=(0, "", False), step=step, final=right)
-    valid = [path for path in paths if not kind("iban").check(path.text)]
+    found = decoding.searched(cells, start=(0, "", False), step=step)
+    everything, mass = found.mass(lambda state: 1.0), found.mass(right)
+    valid = [path for path in found.likeliest(right, keep=4) if not kind("iban").check(path.text)]
     if not valid:
         return []
     wrong = max(0.0, everything - mass) * decoding.MISWRITTEN / ((1 - decoding.MISWRITTEN) * 97)

@@ -32,3 +32,20 @@ def shrunk(image: GrayImage, scale: float) -> GrayImage:
     if image.shape == (height, width):
         return image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def percentile(image: GrayImage, percent: float) -> float:
+    """The gray level below which so many percent of the pixels lie: as `numpy.percentile`, several times faster.
+
+    Args:
+        image: shape (height, width), uint8; 0.0 when it is empty.
+    """
+    if not image.size:
+        return 0.0
+    counts = cv2.calcHist([image], [0], None, [256], [0, 256]).ravel().cumsum(dtype=np.float64)
+    place = (image.size - 1) * percent / 100
+    low = int(place)
+    below = int(counts.searchsorted(low + 1))
+    if low + 1 <= counts[below] - 1 or low == place:
+        return float(below)
+    return below + (place - low) * (int(counts.searchsorted(low + 2)) - below)

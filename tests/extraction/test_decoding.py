@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from datetime import date
 
 import pytest
@@ -247,3 +249,35 @@ def test_an_address_has_a_provider_that_exists_where_it_nearly_is_one(text: str,
 def test_a_printed_meter_number_with_a_one_for_an_i_is_mended() -> None:
     assert decode_line("reference", "meter_serial", reading("117FA744832"), today=TODAY)[0].text == "I17FA744832"
     assert decode_line("reference", "meter_serial", reading("AB-99"), today=TODAY)[0].text == "AB-99"
+
+
+@given(st.lists(st.lists(st.integers(1, 9), min_size=2, max_size=4), min_size=1, max_size=5), st.integers(1, 3))
+def test_the_likeliest_strings_are_those_that_trying_all_would_find(weights: list[list[int]], keep: int) -> None:
+    """Digits whose sum is even: strings of equal mass are frequent among them."""
+    cells = [dict(zip("1234", (w / 10 for w in row), strict=False)) for row in weights]
+    every = [
+        (math.prod(cell[c] for cell, c in zip(cells, text, strict=True)), "".join(text))
+        for text in itertools.product(*cells)
+        if sum(map(int, text)) % 2 == 0
+    ]
+
+    found = decoding.searched(cells, start=0, step=lambda odd, _, c: ((int(str(odd)) + int(c)) % 2, 1.0))
+
+    def even(state: object) -> float:
+        return float(state == 0)
+
+    likeliest = found.likeliest(even, keep=keep)
+    assert found.mass(even) == pytest.approx(sum(mass for mass, _ in every))
+    assert len({path.text for path in likeliest}) == len(likeliest) == min(keep, len(every))
+    best_masses = sorted((mass for mass, _ in every), reverse=True)[:keep]
+    assert [path.mass for path in likeliest] == pytest.approx(best_masses)
+    assert all((pytest.approx(path.mass), path.text) in every for path in likeliest)
+
+
+def test_an_empty_comb_whose_digits_are_all_as_unlikely_is_decided_at_once() -> None:
+    nothing = [Character((("", 0.9999), *((c, 1e-5) for c in "0123456789")))] * 14
+
+    guesses = decode_comb("siret", "siret", nothing, today=TODAY)
+
+    assert guesses[0].text == ""
+    assert guesses[0].probability > 0.99

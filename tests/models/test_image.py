@@ -1,0 +1,27 @@
+"""Small measures of pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.image import percentile
+
+
+@given(
+    st.lists(st.integers(0, 255), min_size=1, max_size=40),
+    st.sampled_from([0.0, 20.0, 25.0, 50.0, 60.0, 99.5, 100.0]),
+)
+def test_a_percentile_of_grays_is_the_usual_one(grays: list[int], percent: float) -> None:
+    picture = np.array(grays, np.uint8).reshape(1, -1)
+
+    assert percentile(picture, percent) == pytest.approx(float(np.percentile(picture, percent)))
+
+
+def test_a_part_of_a_picture_has_its_own_percentile_and_an_empty_part_none() -> None:
+    picture = np.arange(200, dtype=np.uint8).reshape(10, 20)
+
+    assert percentile(picture[2:5, 3:9], 50) == float(np.median(picture[2:5, 3:9]))
+    assert percentile(picture[3:3], 50) == 0.0
