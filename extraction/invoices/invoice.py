@@ -21,13 +21,12 @@ from extraction.invoices.parties import (
     choose_identities,
     choose_names,
     goes_on,
-    is_receipt,
-    is_till_roll,
     most_read,
 )
 from extraction.invoices.pointing import Pointed, by_page, strengths
 from extraction.invoices.ranking import Ranking, shipped_ranking
 from extraction.invoices.references import choose_references, reference_options, title_kind
+from extraction.invoices.tills import is_receipt, is_till_roll, payment
 from extraction.invoices.totals import CENT, Totals, choose_totals, total_options
 from models.definitions import INVOICE_FIELDS, field_definition
 from models.reading import Candidate, Decision, FieldValue, InvoiceLine, VatShare
@@ -184,7 +183,7 @@ def _name_options(
             rival = float(bool(others) and others[0].text == party.text)
             mention = mention_of(party.cell, 0, len(party.cell.tokens), party.text)
             more = {**party.more, **near, "as the other party": rival}
-            flags = (GOES_ON,) if name == "seller_name" and goes_on(party, document) else ()
+            flags = (GOES_ON,) if goes_on(party, document, labels) else ()
             found[name].append(Option(party.text, mention, min(1.0, max(0.0, party.score / 6)), more, flags))
     return found
 
@@ -337,14 +336,27 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
     if option is None:
         if GROUP_OF[name] == "number" and name != "buyer_siret" and _some_unread(choices, possible):
             return _UNREAD
+        if name in _ON_EVERY_INVOICE:
+            return _NOT_FOUND
         return _LABEL_WITHOUT_VALUE if possible.evidence.labelled(name) else 1.0
     if name.endswith("_siret") and len(option.value) == _SIREN_LONG:
         return _SIREN_FOR_SIRET
-    if name == "amount_due" and is_till_roll(possible.document):
-        return _PAID
+    if name in ("total_with_tax", "amount_due") and is_till_roll(possible.document):
+        return _PAID if name == "amount_due" else _till_total(option, possible)
     if name.endswith("_name") and _OPEN_READING in option.flags:
         return _READ_TWO_WAYS
     return 1.0
+
+
+def _till_total(option: Option, possible: Possible) -> float:
+    """A till prints many amounts: its total is sure where cash less change, or the card, says the same.
+
+    Where it says nothing of the payment, the total must stand twice, and no amount next to it be it rounded.
+    """
+    value, paper = abs(Decimal(option.value)), payment(possible.document)
+    if paper.paid is not None:
+        return 1.0 if paper.paid == value else _PAID_OTHERWISE
+    return 1.0 if len(paper.places(value)) > 1 and not paper.rival(value) else _UNPAID
 
 
 def _some_unread(choices: Mapping[str, Choice], possible: Possible) -> bool:
@@ -373,14 +385,18 @@ _LABEL_WITHOUT_VALUE = 0.85
 """Where a label stands, a value was probably printed and not read."""
 _UNREAD = 0.6
 """... and more surely so where a number stands behind the name of the field and is no number of its kind."""
+_ON_EVERY_INVOICE = ("invoice_number", "issue_date", "seller_name", "total_with_tax")
+_NOT_FOUND = 0.5
+"""What the law has printed on every invoice was not read rather than not printed."""
 _SIREN_LONG = 9
 _SIREN_FOR_SIRET = 0.5
 """The number of the company stands for that of the establishment: a person says which."""
 _PAID = 0.75
 """What a till took is not said to be due."""
+_UNPAID, _PAID_OTHERWISE = 0.85, 0.6
 _READ_TWO_WAYS = 0.85
 _OPEN_READING = "readings_differ"
-_MAY_GO_ON = 0.9
+_MAY_GO_ON = 0.5
 """A name whose next row may belong to it: nothing on the page can tell."""
 GOES_ON = "name_may_go_on"
 
@@ -402,6 +418,7 @@ def _choices(possible: Possible, ranking: Ranking) -> dict[str, Choice]:
     _service_named(choices, possible)
     if is_till_roll(possible.document):
         _number_of_receipt(choices)
+        _as_paid(choices, possible)
     _parties_apart(choices)
     return choices
 
@@ -502,6 +519,23 @@ def _behind_label(option: Option, possible: Possible) -> bool:
     follows = pointed.label.cell is mention.cell and pointed.label.end == mention.start and pointed.label.start == 0
     beside = pointed.label.whole and mention.start == 0 and mention.cell.row == pointed.label.cell.row
     return alone and (follows or beside)
+
+
+def _as_paid(choices: dict[str, Choice], possible: Possible) -> None:
+    """The total of a till is what was paid, rounded to the smallest coin: no sum of net and tax shows that."""
+    paper, choice = payment(possible.document), choices["total_with_tax"]
+    total = Decimal(choice.best.value) if choice.best is not None else None
+    wanted = [paper.paid] if paper.paid is not None else []
+    if not wanted and total is not None and paper.rounding:
+        wanted = [total + paper.rounding, total - paper.rounding]
+    mention = next((m for value in wanted for m in paper.places(value)), None)
+    if mention is None or mention.amount == total:
+        return
+    printed = Option(f"{mention.amount:.2f}", mention, 0.0)
+    named = next((o for o, _ in choice.ranked if o.value == printed.value), None)
+    if named is None:
+        choice = Choice((*choice.ranked, (printed, 0.0)), choice.absent)
+    choices["total_with_tax"] = _preferring(choice, named or printed)
 
 
 _TICKET = re.compile(

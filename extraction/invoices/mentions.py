@@ -57,7 +57,7 @@ _NUMBER = re.compile(
     r"(?:\s?[.,]\s?(?P<decimals>[0-9]{1,6}))?(?P<after>\s?[-−](?![0-9A-Za-z])|\))?"
 )
 _MONEY = re.compile(r"^\s?(?:€|eur(?:os?)?\b|£|\$|usd\b|chf\b|gbp\b)", re.IGNORECASE)
-_MONEY_BEFORE = re.compile(r"(?:€|eur|£|\$|usd|chf|gbp)\s?$", re.IGNORECASE)
+_MONEY_BEFORE = re.compile(r"(?:€|eur|£|\$|usd|chf|gbp|(?<![A-Za-z])(?:rm|myr))\s?$", re.IGNORECASE)
 _PERCENT = re.compile(r"(?<![0-9])([0-9]{1,2}(?:\s?[.,]\s?[0-9]{1,3})?)\s?%")
 
 

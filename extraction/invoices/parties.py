@@ -125,15 +125,25 @@ def choose_names(
     sellers: list[Party] = []
     buyers: list[Party] = []
     for cell, name in _possible_names(document, labels, item_rows):
-        text = _ELISION.sub("l'", name + _wrapped(cell, page.tops, labels))
+        text = _SOLE_TRADER.sub("EI", _ELISION.sub("l'", name + _wrapped(cell, page.tops, labels)))
         more = page.clues(cell, text)
         sellers.append(Party(cell, more["as seller"], text, more))
         buyers.append(Party(cell, more["as buyer"], text, more))
     return _apart(sellers, _without_units(buyers))
 
 
+_DELIVERY = re.compile(
+    r"^(?:adresse (?:de |du |d )?(?:livraison|chantier|intervention)|livraison|livree?s? (?:a|chez)|lieu (?:de |d )"
+    r"|chantier|site\b|deliver|ship|liefer(?:anschrift|adresse|ung|ort)|(?:abweichender )?warenempfanger|aflever"
+    r"|direccion de entrega)"
+)
+_BILLED = re.compile(r"factur|client|acheteur|bill|rechnung|sold to|date|delai|conditions|bon de|frais|mode")
+"""A head with such a word is not, or not only, of the place of delivery."""
+_PERSON = re.compile(r"^(?:m|mme|mr|monsieur|madame|herr|herrn|frau|mrs|ms|dr)\b")
 _ELISION = re.compile(r"(?<![0-9A-Za-zÀ-ÿ])[1I|]['’](?=[A-ZÀ-Ýh])")
 """`l'` misread: no French word is a figure with an apostrophe."""
+_SOLE_TRADER = re.compile(r"(?<=\s)E[l1|]$")
+"""`EI` (entrepreneur individuel) misread: no name ends in `El`."""
 _UNIT = re.compile(
     r"^(?:services?|poles?|direction|bureau|cellule|secretariat|atelier|espace|immeuble|batiment|bat|residence|maison"
     r"|centre technique|comptabilite|accueil|a l attention|immobilier)\b"
@@ -209,6 +219,8 @@ class _Page:
     folded: list[str] = field(init=False)
     addresses: str = field(init=False)
     members: dict[int, int] = field(init=False)
+    deliveries: list[Cell] = field(init=False)
+    """Heads of places of delivery."""
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -217,6 +229,26 @@ class _Page:
         self.folded = [cell.folded for cell in self.document.cells]
         self.addresses = seen_in_addresses(self.document)
         self.members = {id(c): i for b in self.tops.values() for i, c in enumerate(b.cells)}
+        self.deliveries = [
+            c
+            for c in self.document.on_page(1)
+            if len(c.tokens) <= _WORDS_OF_A_HEAD and _DELIVERY.search(c.folded) and not _BILLED.search(c.folded)
+        ]
+
+    def delivered_at(self, cell: Cell) -> bool:
+        """A head of a place of delivery stands above it in its column, and no head of a party between."""
+        for head in self.deliveries:
+            gap = cell.box.y - head.box.bottom
+            if -1 <= gap <= _HEAD_REACH_MM and abs(head.box.x - cell.box.x) <= _HEAD_ASIDE_MM:
+                between = range(head.row + 1, cell.row)
+                return not any(
+                    x.field in _NAMING
+                    and x.whole
+                    and x.cell.row in between
+                    and abs(x.box.x - cell.box.x) <= _HEAD_ASIDE_MM
+                    for x in self.labels
+                )
+        return False
 
     @property
     def size(self) -> tuple[float, float]:
@@ -228,14 +260,16 @@ class _Page:
         again = len(folded) > 5 and sum(folded in other for other in self.folded) > 1
         common = _common(cell, self.tops, height) + 0.6 * again
         found = _labelled(cell, self.labels, self.document)
+        delivered = self.delivered_at(cell)
         named_seller, named_buyer = found.get("seller_name", 0.0), found.get("buyer_name", 0.0)
+        named_buyer *= _NAMED_BY_DELIVERY if delivered else 1.0
         body, legal = bool(_BUYER.search(folded)), bool(_LEGAL.search(folded))
         tall = cell.box.height >= 0.75 * self.tallest
         seller = common + 1.0 * legal - 1.2 * body + 0.6 * (cell.box.y < 0.12 * height)
         seller += 0.8 * (cell.box.x < width / 2) * (cell.box.y < 0.3 * height) + 0.7 * tall
         seller += 1.3 * named_seller - 1.3 * named_buyer - 0.004 * cell.box.y
         buyer = common + 1.5 * body - 0.7 * legal + 1.8 * named_buyer + 0.5 * (cell.box.x > 0.35 * width)
-        buyer -= 1.0 * named_seller + 0.6 * (cell.box.y < 0.07 * height)
+        buyer -= 1.0 * named_seller + 0.6 * (cell.box.y < 0.07 * height) + 1.5 * delivered
         block = self.tops.get(id(cell))
         letters = "".join(c for c in folded if c.isalpha())
         long_words = [w for w in folded.split() if len(w) > 3]
@@ -256,7 +290,7 @@ class _Page:
             "in the lowest tenth": float(cell.box.y > 0.88 * height),
             "in the highest tenth": float(cell.box.y < 0.12 * height),
             "tallest": float(tall),
-            "a person": float(bool(re.match(r"(?:m|mme|mr|monsieur|madame|herr|herrn|frau|mrs|ms|dr)\b", folded))),
+            "a person": float(bool(_PERSON.search(folded))),
         }
 
 
@@ -403,6 +437,9 @@ def _labelled(cell: Cell, labels: Sequence[Label], document: Document) -> dict[s
 
 
 _HEAD_REACH_MM = 26.0
+_HEAD_ASIDE_MM = 6.0
+_WORDS_OF_A_HEAD = 6
+_NAMED_BY_DELIVERY = 0.5
 _LABEL_OF_ITS_OWN = re.compile(
     r"^[^:]{2,30}:\s*\S|^(?:gln|duns|siret|siren|tva|contact|no|nummer|numero|id)\b", re.IGNORECASE
 )
@@ -439,42 +476,43 @@ def _between_rows(label: Label, cell: Cell, document: Document) -> bool:
     return any(c.box.x < cell.box.right and cell.box.x < c.box.right for row in rows for c in row.cells)
 
 
-_TILL = re.compile(
-    r"\b(?:cash|change|cashier|tendered|receipt|rounding|gst|sdn bhd|tax invoice|ticket|caisse|caissier|rendu"
-    r"|especes|carte bancaire|visa|thank you|merci de votre visite|total qty|sub total|qty)\b"
-)
-_TILL_WORDS = 4
-_PAID_WORDS = {"cash", "change", "cashier", "rendu", "caisse", "tendered", "rounding", "caissier", "especes"}
+_ADJOINING = 1.5
+_NEXT_ROW = 1.2
+"""Heights of a row that part it from the next of one address."""
 
 
-def is_receipt(document: Document) -> bool:
-    """A till printed it: one page, four of its words, and nobody it is addressed to."""
-    if len(document.page_sizes) != 1:
-        return False
-    words = {word for cell in document.cells for word in _TILL.findall(cell.folded)}
-    return bool(words & _PAID_WORDS) and len(words) >= _TILL_WORDS
-
-
-_ROLL_MM = 95.0
-
-
-def is_till_roll(document: Document) -> bool:
-    """A till printed it: by its words, or because the paper is as narrow as a roll."""
-    sizes = document.page_sizes
-    return is_receipt(document) or (len(sizes) == 1 and sizes[0][0] < min(_ROLL_MM, sizes[0][1]))
-
-
-def goes_on(party: Party, document: Document) -> bool:
-    """The row close below a name may belong to it: letters alone, no street, no town, no label."""
+def goes_on(party: Party, document: Document, labels: Sequence[Label]) -> bool:
+    """The row close below or above a name, or what stands close beside it, may belong to it or be its other name."""
     cell = party.cell
-    for row in document.rows[cell.row + 1 : cell.row + 3]:
-        for low in row.cells:
-            near = low.page == cell.page and abs(low.box.x - cell.box.x) < 2
-            if not near or not -1 <= low.box.y - cell.box.bottom <= 0.9 * cell.box.height:
-                continue
-            plain = not any(c.isdigit() for c in low.text) and len(low.tokens) > 1
-            return plain and not _STREET.search(low.folded) and not _is_label(low)
-    return False
+    below = (c for row in document.rows[cell.row + 1 : cell.row + 3] for c in row.cells)
+    above = (c for row in document.rows[max(0, cell.row - 2) : cell.row] for c in row.cells)
+    low = next((c for c in below if _follows(cell, c)), None)
+    high = next((c for c in above if _follows(c, cell)), None)
+    if low is not None and len(low.tokens) > 1 and _may_be_name(low, labels):
+        return True
+    beside = (c for c in document.rows[cell.row].cells if _adjoins(c, cell))
+    return (high is not None and _may_be_name(high, labels)) or any(_may_be_name(c, labels) for c in beside)
+
+
+def _adjoins(one: Cell, other: Cell) -> bool:
+    """In one row, in letters of one size, a few letters apart."""
+    high = max(one.box.height, other.box.height)
+    gap = max(one.box.x, other.box.x) - min(one.box.right, other.box.right)
+    return one is not other and 0 <= gap < _ADJOINING * high and min(one.box.height, other.box.height) > 0.75 * high
+
+
+def _follows(high: Cell, low: Cell) -> bool:
+    near = low.page == high.page and abs(low.box.x - high.box.x) < 2
+    return near and -1 <= low.box.y - high.box.bottom <= _NEXT_ROW * high.box.height
+
+
+def _may_be_name(cell: Cell, labels: Sequence[Label]) -> bool:
+    """Letters alone, no street, no town, no label, neither a part of a body nor a person."""
+    if any(c.isdigit() for c in cell.text) or _is_label(cell):
+        return False
+    if any(label.cell is cell and label.field in _NAMING and label.whole for label in labels):
+        return False
+    return not any(p.search(cell.folded) for p in (_STREET, _UNIT, _PERSON, _DELIVERY))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

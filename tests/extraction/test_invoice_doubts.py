@@ -9,10 +9,11 @@ import pytest
 from extraction.invoices import extract_invoice
 from extraction.invoices.invoice import possibilities
 from extraction.invoices.labels import find_labels
-from extraction.invoices.mentions import dates_of, mention_of, numbers_of, unread_number
+from extraction.invoices.mentions import amounts_in, dates_of, mention_of, numbers_of, unread_number
 from extraction.invoices.options import Evidence
 from extraction.invoices.page_layout import Document
-from extraction.invoices.parties import choose_names, is_till_roll, most_read
+from extraction.invoices.parties import choose_names, most_read
+from extraction.invoices.tills import is_till_roll
 from models.geometry import Box
 from models.text import PageText, TextLine, Word
 
@@ -251,6 +252,88 @@ def test_the_number_of_a_ticket_stands_behind_its_name() -> None:
     assert is_till_roll(Document.of([roll]))
     assert fields["invoice_number"].value == "493995"
     assert (fields["amount_due"].confidence or 1) <= 0.75
+
+
+def till(*rows: tuple[str, str]) -> PageText:
+    """A till's paper with a label and an amount a row."""
+    words: list[Placed] = [
+        ("ONE ONE THREE SEAFOOD", 12, 8),
+        ("Tax Invoice", 25, 14),
+        ("Date : 28-04-2018 20:10", 5, 20),
+        ("Cashier: 113", 5, 26),
+        ("Fried Rice", 5, 32),
+        ("62.00", 60, 32),
+    ]
+    for place, (label, amount) in enumerate(rows):
+        words += [(label, 5, 40 + 6 * place), (amount, 60, 40 + 6 * place)]
+    return page(*words, ("Thank You", 25, 46 + 6 * len(rows)), width=80, height=140)
+
+
+_ROUNDED = (("Total (Inclusive of GST)", "65.72"), ("Rounding Adj", "-0.02"), ("TOTAL", "65.70"))
+
+
+@pytest.mark.parametrize("payment", [(("CASH", "70.00"), ("Change", "4.30")), (("VISA", "65.70"),), ()])
+def test_the_total_of_a_till_is_what_was_paid_after_rounding(payment: tuple[tuple[str, str], ...]) -> None:
+    rows = (("Total (Excluding GST)", "62.00"), ("GST Payable", "3.72"), *_ROUNDED, *payment)
+
+    assert extract_invoice([till(*rows)]).fields["total_with_tax"].value == "65.70"
+
+
+def test_a_total_that_differs_from_what_was_paid_is_not_sure() -> None:
+    found = extract_invoice([till(("TOTAL", "65.70"), ("CASH", "80.00"), ("Change", "20.00"))]).fields["total_with_tax"]
+
+    assert (found.confidence or 1) <= 0.6
+
+
+def test_amounts_behind_a_foreign_currency_are_amounts() -> None:
+    document = Document.of([page(("Net Total RM28.05", 5, 20))])
+
+    assert [m.value for m in amounts_in(document.cells[0])] == ["28.05"]
+
+
+@pytest.mark.parametrize("name", ["invoice_number", "issue_date", "seller_name", "total_with_tax"])
+def test_what_every_invoice_prints_is_never_surely_absent(name: str) -> None:
+    found = extract_invoice([page()]).fields[name]
+
+    assert found.value is None
+    assert (found.confidence or 1) <= 0.5
+
+
+# --- names ---
+
+
+def test_the_name_under_a_head_of_delivery_is_less_likely_the_buyer() -> None:
+    def score(head: str) -> float:
+        document = Document.of([page((head, 120, 80), ("Mairie de Vire", 120, 85), ("2 rue Haute", 120, 90))])
+        return choose_names(document, find_labels(document))[1][0].score
+
+    assert score("Chantier :") < score("Vos identifiants") - 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("Val Distribution", 120, 36), ("VAL SERVICES CLIENT", 120, 43.5), ("Grande", 103, 40)],
+    ids=["above", "below", "beside"],
+)
+def test_a_name_beside_another_may_be_half_of_one(other: Placed) -> None:
+    two = page(
+        ("Durand Travaux SARL", 15, 12),
+        ("12 rue des Lilas", 15, 17),
+        ("38000 Grenoble", 15, 22),
+        other,
+        ("Le Client du Val", 120, 40),
+        ("1 place de la Mairie", 120, 47),
+        ("38400 Saint-Martin", 120, 52),
+        ("Facture N° : FA2026-118", 15, 60),
+    )
+
+    assert (extract_invoice([two]).fields["buyer_name"].confidence or 1) <= 0.5
+
+
+def test_a_sole_trader_is_not_named_el() -> None:
+    found = extract_invoice([invoice(seller=("Jeanne Morvan El", 15, 12))]).fields["seller_name"]
+
+    assert found.value == "Jeanne Morvan EI"
 
 
 # --- what points at a word ---
