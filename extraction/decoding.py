@@ -20,7 +20,7 @@ FLOOR = 2e-4
 """Probability of a character the reader does not list: readers are wrong in ways they do not foresee."""
 MISWRITTEN = 0.02
 """Share of people who write a number whose check digits are wrong, or a day that does not exist."""
-_NEGLIGIBLE = 1e-9
+_NEGLIGIBLE = 1e-7
 """A month so much less likely than the likeliest is not looked at day by day."""
 _TRIED = 6
 """Alternatives a cell that are followed when nothing else is said."""
@@ -296,12 +296,13 @@ def day(
     days = _pair(cells[0], cells[1])
     months = _pair(cells[2], cells[3])
     years = _years(cells[4:], pivot)
-    negligible = _NEGLIGIBLE * max(months.values()) * max(years.values())
     weights: list[tuple[float, date]] = []
-    norm = _days_usual(earliest, latest, usual)
-    for year, month in _months(earliest, latest):
-        likely = months.get(month, 0.0) * years.get(year, 0.0)
-        if likely < negligible:
+    window = _months(earliest, latest, usual)
+    norm = 30.4 * sum(weight for *_, weight in window)
+    by_month = [(months.get(month, 0.0) * years.get(year, 0.0), weight) for year, month, weight in window]
+    negligible = _NEGLIGIBLE * max((likely * weight for likely, weight in by_month), default=0.0)
+    for (year, month, _), (likely, weight) in zip(window, by_month, strict=True):
+        if likely * weight < negligible:
             continue
         for number_of_day in range(1, calendar.monthrange(year, month)[1] + 1):
             written = date(year, month, number_of_day)
@@ -325,17 +326,11 @@ def day(
 
 
 @lru_cache(maxsize=64)
-def _months(earliest: date, latest: date) -> tuple[tuple[int, int], ...]:
-    """Years and months whose middle is in a window or at most 31 days from it."""
+def _months(earliest: date, latest: date, usual: Callable[[date], float]) -> tuple[tuple[int, int, float], ...]:
+    """Year, month and usual weight of the months whose middle is in a window or at most 31 days from it."""
     near = timedelta(days=31)
-    months = ((year, month) for year in range(earliest.year, latest.year + 1) for month in range(1, 13))
-    return tuple(month for month in months if earliest - near <= date(*month, 15) <= latest + near)
-
-
-@lru_cache(maxsize=64)
-def _days_usual(earliest: date, latest: date, usual: Callable[[date], float]) -> float:
-    """The weights of all days of a window together, a month by its middle."""
-    return sum(30.4 * usual(date(*month, 15)) for month in _months(earliest, latest))
+    middles = (date(year, month, 15) for year in range(earliest.year, latest.year + 1) for month in range(1, 13))
+    return tuple((day.year, day.month, usual(day)) for day in middles if earliest - near <= day <= latest + near)
 
 
 def _pair(tens: Mapping[str, float], ones: Mapping[str, float]) -> dict[int, float]:

@@ -14,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 
 from extraction.email_addresses import PROVIDERS
 from extraction.words import lists
-from models.values.places import communes, plain_place
+from models.values.places import communes, plain_names, plain_place
 
 _ASKED = 3
 """So many of the texts that were read are looked up."""
@@ -96,10 +96,11 @@ _PROPOSALS: dict[str, Callable[[Sequence[str]], Iterable[str]]] = {
 def _places() -> dict[str, tuple[str, ...]]:
     """Commune in plain capitals -> how it is spelt."""
     found: dict[str, tuple[str, ...]] = {}
+    plain = plain_names()
     for names in communes().values():
         for name in names:
-            plain = plain_place(name)
-            found[plain] = tuple(dict.fromkeys((*found.get(plain, ()), name)))
+            if name not in found.get(plain[name], ()):
+                found[plain[name]] = (*found.get(plain[name], ()), name)
     return found
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from extraction.decoding import FLOOR, Guess, cells_of
 from models.text import Character
-from models.values.places import communes, plain_place
+from models.values.places import communes, plain_names, plain_place
 
 SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'- 0123456789"
 """What may stand in a cell; the space stands for an empty cell inside the text."""
@@ -87,10 +87,15 @@ class LetterModel:
     def __init__(self, weights: Mapping[str, float]) -> None:
         side = _LETTERS + 1
         counts = np.zeros((side, side, side))
-        for word, weight in weights.items():
-            codes = [_LETTERS, _LETTERS, *(_CODE[s] for s in word if _CODE.get(s, 99) < _LETTERS), _LETTERS]
-            for a, b, c in zip(codes, codes[1:], codes[2:], strict=False):
-                counts[a, b, c] += weight
+        known = str.maketrans({symbol: chr(code) for symbol, code in _CODE.items() if code < _LETTERS})
+        edge = chr(_LETTERS)
+        words = ["".join(c for c in word.translate(known) if c < edge) for word in weights]
+        codes = np.frombuffer("".join(f"{edge}{edge}{word}{edge}" for word in words).encode("ascii"), np.uint8)
+        # three codes in a row from each place on but the last two of a word
+        lengths = np.array([len(word) + 3 for word in words])
+        starts = np.delete(np.arange(len(codes)), np.concatenate([lengths.cumsum() - 1, lengths.cumsum() - 2]))
+        shares = np.repeat(np.fromiter(weights.values(), np.float64), lengths - 2)
+        np.add.at(counts, (codes[starts], codes[starts + 1], codes[starts + 2]), shares)
         single = counts.sum(axis=(0, 1)) + 1e-3 * counts.sum()
         single /= single.sum()
         pairs = counts.sum(axis=0)
@@ -376,7 +381,7 @@ def vocabulary(*names: str) -> Vocabulary:
 
 @cache
 def _all_communes() -> Vocabulary:
-    return Vocabulary({plain_place(name): 1.0 for names in communes().values() for name in names})
+    return Vocabulary(dict.fromkeys(plain_names().values(), 1.0))
 
 
 @cache
@@ -387,9 +392,10 @@ def _communes_of(postal_code: str) -> Vocabulary:
 @cache
 def _place_words() -> Vocabulary:
     weights: dict[str, float] = {"ST": 1500.0, "STE": 300.0, "CEDEX": 300.0}
+    plain = plain_names()
     for names in communes().values():
         for name in names:
-            for word in plain_place(name).split():
+            for word in plain[name].split():
                 weights[word] = weights.get(word, 0.0) + 1.0
     return Vocabulary(weights)
 
@@ -403,8 +409,7 @@ def letter_model() -> LetterModel:
         total = sum(own.values())
         for word, weight in own.items():
             weights[word] = weights.get(word, 0.0) + share * weight / total
-    towns = {plain_place(name) for names in communes().values() for name in names}
-    parts = [word for town in towns for word in town.split()]
+    parts = [word for town in set(plain_names().values()) for word in town.split()]
     for word in parts:
         weights[word] = weights.get(word, 0.0) + 0.25 / len(parts)
     return LetterModel(weights)

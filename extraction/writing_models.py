@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import gzip
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from string import ascii_lowercase
 
 import numpy as np
+from numpy.typing import NDArray
 
 from extraction.email_addresses import PROVIDERS
 from extraction.words import lists
-from models.values.places import communes
+from models.values.places import communes, unaccented
 
 Likely = Callable[[str, str], float]
 """(text so far, character) -> how much likelier than usual such a character is there; 1.0 says nothing."""
@@ -41,11 +42,18 @@ _BEGUN = re.compile(r"[^\W\d_]*$")
 class Words:
     """Weighted words, asked for what may follow a beginning."""
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
+    def __init__(self, words: Sequence[bytes], weights: NDArray[np.float64]) -> None:
+        """Args:
+        words: in UTF-8, ascending. weights: of each; need not add up to anything.
+        """
+        self._words = np.array(words)
+        self._sums = np.concatenate(([0.0], np.cumsum(weights / weights.sum())))
+
+    @staticmethod
+    def of(weights: Mapping[str, float]) -> Words:
+        """Words in any order."""
         ordered = sorted((word.encode("utf-8"), weight) for word, weight in weights.items() if word)
-        self._words = np.array([word for word, _ in ordered])
-        total = sum(weight for _, weight in ordered)
-        self._sums = np.concatenate(([0.0], np.cumsum([weight / total for _, weight in ordered])))
+        return Words([word for word, _ in ordered], np.array([weight for _, weight in ordered]))
 
     def begun(self, start: str) -> float:
         """Share of the words that begin so."""
@@ -59,8 +67,8 @@ class Words:
         return self._between(key, key + b"\x01")
 
     def _between(self, low: bytes, high: bytes) -> float:
-        first, last = np.searchsorted(self._words, [low, high])
-        return float(self._sums[last] - self._sums[first])
+        first = bisect_left(self._words, low)
+        return float(self._sums[bisect_left(self._words, high, first)] - self._sums[first])
 
 
 class WritingModel:
@@ -117,9 +125,7 @@ class WritingModel:
 
     def _plain(self, text: str) -> str:
         low = text.lower()
-        if self._accents or low.isascii():
-            return low
-        return "".join(c for c in unicodedata.normalize("NFD", low) if not unicodedata.combining(c))
+        return low if self._accents else unaccented(low)
 
 
 class AddressModel:
@@ -139,7 +145,7 @@ class AddressModel:
         total = sum(names.values())
         initials = {letter: 0.05 * total / len(ascii_lowercase) for letter in ascii_lowercase}
         every = {**initials, **names}
-        self._names, self._providers = Words(every), Words(providers)
+        self._names, self._providers = Words.of(every), Words.of(providers)
         whole = sum(every.values())
         self._shares = {name: weight / whole for name, weight in every.items()}
         self._known: dict[tuple[str, bool, str], float] = {}
@@ -201,32 +207,31 @@ def writing_model(value_type: str) -> Likely | None:
 
 @cache
 def _french() -> WritingModel:
-    triples, words = _shipped()
-    total = sum(words.values())
-    share = (1 - _IN_TEXT) / len(words)
-    weights = {word: share + _IN_TEXT * count / total for word, count in words.items()}
-    return WritingModel(Words(weights), triples, accents=True)
+    # in ascending order: half a million rows are not sorted again in each process
+    words = _shipped()[1].split(b"\n")
+    counts = np.zeros(len(words))
+    for place in [place for place, row in enumerate(words) if b" " in row]:
+        words[place], count = words[place].split(b" ")
+        counts[place] = int(count)
+    shares = (1 - _IN_TEXT) / len(words) + _IN_TEXT / counts.sum() * counts
+    return WritingModel(Words(words, shares), _triples(), accents=True)
 
 
-def _shipped() -> tuple[dict[str, int], dict[str, int]]:
+def _shipped() -> tuple[bytes, bytes]:
+    """Rows of three letters with their count, and rows of words, those that come in text with their count."""
     packed = resources.files("extraction").joinpath("french.txt.gz").read_bytes()
-    head, _, tail = gzip.decompress(packed).decode("utf-8").partition("\n\n")
-    triples = {row[:3]: int(row[3:]) for row in head.split("\n")}
-    words = {}
-    for row in tail.split("\n"):
-        word, _, count = row.partition(" ")
-        words[word] = int(count or 0)
-    return triples, words
+    head, _, tail = gzip.decompress(packed).partition(b"\n\n")
+    return head, tail
 
 
 @cache
 def _triples() -> dict[str, int]:
-    return _shipped()[0]
+    return {row[:3]: int(row[3:]) for row in _shipped()[0].decode("utf-8").split("\n")}
 
 
 @cache
 def _names() -> WritingModel:
-    return WritingModel(Words(_people()), _triples(), accents=False)
+    return WritingModel(Words.of(_people()), _triples(), accents=False)
 
 
 @cache
@@ -237,7 +242,7 @@ def _places() -> WritingModel:
             for word in _letters(name):
                 weights[word] = weights.get(word, 0.0) + 1.0
     weights.update(st=1500.0, ste=300.0, cedex=300.0)
-    return WritingModel(Words(weights), _triples(), accents=False)
+    return WritingModel(Words.of(weights), _triples(), accents=False)
 
 
 @cache
@@ -246,7 +251,7 @@ def _streets() -> WritingModel:
     for kind, share in (("type", 0.35), ("link", 0.25), ("street", 0.4)):
         for word, weight in _ranked(lists()[kind], 12.0).items():
             weights[word] = weights.get(word, 0.0) + share * weight
-    return WritingModel(Words(weights), _triples(), accents=False)
+    return WritingModel(Words.of(weights), _triples(), accents=False)
 
 
 @cache
@@ -275,8 +280,7 @@ def _ranked(names: list[str], flat: float) -> dict[str, float]:
 
 
 def _letters(name: str) -> list[str]:
-    bare = unicodedata.normalize("NFD", name.replace("œ", "oe").replace("Œ", "OE").lower())
-    return re.findall(r"[a-z]+", "".join(c for c in bare if not unicodedata.combining(c)))
+    return re.findall(r"[a-z]+", unaccented(name).lower())
 
 
 _MODELS: Mapping[str, Callable[[], Likely]] = {

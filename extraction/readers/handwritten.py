@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from extraction.readers.line_search import Likely, aligned, folded, folding, likeliest, log_likelihood, log_masses
 from extraction.readers.printed import inked_line
@@ -19,6 +19,9 @@ from models.image import FloatArray, GrayImage
 from models.learned import registry
 from models.reading import Reading
 from models.text import Character
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 Propose = Callable[[Sequence[str]], Iterable[str]]
 """From texts that were read to texts that are meant, because people mostly write such."""

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from models.errors import Misconfigured
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the shipped files; each has a model card (`.md`) beside it."""
@@ -127,6 +129,9 @@ def _verify(file: Path, sha256: str) -> None:
 
 @cache
 def _open(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    # starts a thread, and reading processes are forked: only these need it
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

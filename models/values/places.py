@@ -10,6 +10,9 @@ from importlib import resources
 
 from rapidfuzz import fuzz, process
 
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
+_OTHER_SIGNS = re.compile(r"[^A-Z0-9/]+")
 _CEDEX = re.compile(r"\bCEDEX\b.*$")
 _WORDS = {"ST": "SAINT", "STE": "SAINTE", "S/": "SUR"}
 NEAR = 84.0
@@ -31,11 +34,16 @@ def check_postal_code(value: str) -> tuple[str, ...]:
     return () if value[:3] in ("984", "986", "987", "988") else ("postal_code.unknown",)
 
 
+def unaccented(text: str) -> str:
+    """The text without accents, ligatures as two letters; case stays."""
+    if text.isascii():
+        return text
+    return _ACCENTS.sub("", unicodedata.normalize("NFD", text.translate(_LIGATURES)))
+
+
 def plain_place(name: str) -> str:
     """Capitals without accents or punctuation, `ST` spelt out, CEDEX cut: `St-Étienne Cedex 2` -> `SAINT ETIENNE`."""
-    spelt = name.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("Æ", "AE")
-    bare = "".join(c for c in unicodedata.normalize("NFD", spelt) if not unicodedata.combining(c)).upper()
-    bare = _CEDEX.sub("", re.sub(r"[^A-Z0-9/]+", " ", bare))
+    bare = _CEDEX.sub("", _OTHER_SIGNS.sub(" ", unaccented(name).upper()))
     return " ".join(_WORDS.get(word, word) for word in bare.replace("/", "/ ").split())
 
 
@@ -48,30 +56,25 @@ def communes() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _by_first_letter() -> dict[str, list[tuple[str, str]]]:
-    """First letter as written -> (name, post code) of the communes."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for code, names in communes().items():
-        for name in names:
-            found.setdefault(name[:1], []).append((name, code))
-    return found
+def plain_names() -> dict[str, str]:
+    """Name of a commune as it is spelt -> `plain_place` of it."""
+    return {name: plain_place(name) for name in {name for names in communes().values() for name in names}}
 
 
 @cache
-def _codes_by_name(initial: str) -> dict[str, tuple[str, ...]]:
-    """Plain name -> post codes, of the communes whose plain name has this initial: few are ever asked for."""
-    found: dict[str, list[str]] = {}
-    for letter, communes_of_letter in _by_first_letter().items():
-        if plain_place(letter)[:1] == initial:
-            for name, code in communes_of_letter:
-                found.setdefault(plain_place(name), []).append(code)
-    return {name: tuple(codes) for name, codes in found.items()}
+def _codes_by_name() -> dict[str, tuple[str, ...]]:
+    """Plain name -> post codes."""
+    found: dict[str, tuple[str, ...]] = {}
+    plain = plain_names()
+    for code, names in communes().items():
+        for name in names:
+            found[plain[name]] = (*found.get(plain[name], ()), code)
+    return found
 
 
 def postal_codes_of(city: str) -> tuple[str, ...]:
     """Post codes of a commune by its exact name, accents and hyphens aside; empty when there is none of that name."""
-    plain = plain_place(city)
-    return _codes_by_name(plain[:1]).get(plain, ())
+    return _codes_by_name().get(plain_place(city), ())
 
 
 def commune_near(city: str, postal_code: str) -> str | None:

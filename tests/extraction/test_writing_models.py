@@ -9,7 +9,7 @@ from extraction.writing_models import Words, writing_model
 
 
 def test_shares_of_beginnings_add_up() -> None:
-    words = Words({"été": 2.0, "étable": 1.0, "mer": 1.0, "merle": 4.0})
+    words = Words.of({"été": 2.0, "étable": 1.0, "mer": 1.0, "merle": 4.0})
 
     assert words.begun("é") == pytest.approx(3 / 8)
     assert words.begun("mer") == pytest.approx(5 / 8)
