@@ -11,6 +11,7 @@ from rapidfuzz.distance import Levenshtein
 
 from extraction.decoding import FLOOR, Guess, cells_of
 from extraction.email_addresses import like_names
+from extraction.words import fit_of_postal_code
 from extraction.written_values import decode_comb, decode_line
 from extraction.zones import NOT_VISIBLE, zone_key
 from models.definitions import FormDefinition, Zone, ZoneKind, field_definition
@@ -56,6 +57,8 @@ def form_fields(pages: Mapping[int, PageReading], definition: FormDefinition, *,
         code = fields.get(name.replace("city", "postal_code")) if name.endswith("city") else None
         near = code.value if code and isinstance(code.value, str) else None
         fields[name] = _field(name, parts, definition, today=today, postal_code=near) if parts else _missing(name)
+        if name.endswith("postal_code"):
+            _reweigh(fields, name, _of_town(definition.zones_named(name.replace("postal_code", "city")), seen))
     fields = _together(fields)
     return {name: _checked(_as_seen(field)) for name, field in fields.items()}
 
@@ -250,6 +253,14 @@ def _index_after(previous: FieldValue | None) -> Callable[[str], float] | None:
         return trust * likely + (1 - trust) * 0.3
 
     return weight
+
+
+def _of_town(zones: Sequence[Zone], seen: Mapping[str, _Seen]) -> Callable[[str], float] | None:
+    """A post code that has the town written beside it is likelier than one that has not."""
+    reading = next((seen[key].reading for zone in zones if (key := zone_key(zone)) in seen), None)
+    if reading is None or len(zones) != 1 or zones[0].kind is not ZoneKind.COMB:
+        return None
+    return fit_of_postal_code(reading.characters)
 
 
 def _within(barcode: FieldValue | None) -> Callable[[str], float] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -198,6 +198,8 @@ def _words_in(
 _STRAY_GAP = 3
 """A lone mark so many empty cells behind the text is rather dirt or a printed line than a word."""
 _STRAYS = frozenset("I1'-/.LJT")
+_DIRT = 0.8
+"""How likely it is dirt, behind the name of a town."""
 _SURELY_EMPTY = 0.98
 
 
@@ -212,39 +214,91 @@ def _otherwise(cells: Sequence[Mapping[str, float]], empty: Sequence[bool], seen
         strange = not all(seen.listed[max(0, number - 1) : number + 1])
         if strange or cells[before].get("", 0.0) < _SURELY_EMPTY:
             found.append([blank and k != before for k, blank in enumerate(empty)])
-    if len(seen.runs) > 1:
-        (_, last), (start, stop) = seen.runs[-2:]
-        if stop - start == 1 and start - last >= _STRAY_GAP and next(iter(cells[start])) in _STRAYS:
-            found.append([blank or k == start for k, blank in enumerate(empty)])
+    stray = _stray(cells, seen.runs)
+    if stray is not None:
+        found.append([blank or k == stray for k, blank in enumerate(empty)])
     return found[:_KEPT]
+
+
+def _stray(cells: Sequence[Mapping[str, float]], runs: Sequence[tuple[int, int]]) -> int | None:
+    """The cell of a lone mark far behind the text."""
+    if len(runs) < 2:
+        return None
+    (_, last), (start, stop) = runs[-2:]
+    lone = stop - start == 1 and start - last >= _STRAY_GAP and next(iter(cells[start])) in _STRAYS
+    return start if lone else None
 
 
 def decode_place(characters: Sequence[Character], postal_code: str | None) -> list[Guess]:
     """The name of a town: one of the communes of the post code if one fits, of France, or any words."""
-    cells = cells_of(characters, _TRIED)
-    filled = [k for k, cell in enumerate(cells) if next(iter(cell)) != ""]
     words = decode_words(characters, (Mixture(((_place_words(), 0.6),), 0.4),))
-    if not filled:
+    town = _town_in(characters)
+    if town is None:
         return words
-    first, last = filled[0], filled[-1]
-    lattice = lattice_of(cells[first : last + 1])
-    outside = math.prod(cell.get("", FLOOR) for cell in (*cells[:first], *cells[last + 1 :]))
-    near, near_mass = _communes_of(postal_code).options(lattice) if postal_code else ([], 0.0)
-    far, far_mass = _all_communes().options(lattice)
-    empties = [k for k, cell in enumerate(cells) if next(iter(cell)) == ""]
-    scale = _free_mass(lattice, [k - first for k in empties if first <= k <= last])
-    shares = (0.45 * near_mass, 0.35 * far_mass, 0.2 * scale)
-    total = sum(shares)
+    near, near_mass = _communes_of(postal_code).options(town.lattice) if postal_code else ([], 0.0)
+    total = _OF_THE_CODE * near_mass + town.anyhow
     if total <= 0:
         return words
     added: dict[str, float] = {}
     for option in near:
-        added[option.text] = added.get(option.text, 0.0) + 0.45 * option.mass / total * outside
-    for option in far:
-        added[option.text] = added.get(option.text, 0.0) + 0.35 * option.mass / total * outside
+        added[option.text] = added.get(option.text, 0.0) + _OF_THE_CODE * option.mass / total * town.outside
+    for option in town.communes:
+        added[option.text] = added.get(option.text, 0.0) + _OF_FRANCE * option.mass / total * town.outside
     for guess in words:
-        added[guess.text] = added.get(guess.text, 0.0) + shares[2] / total * guess.probability
+        added[guess.text] = added.get(guess.text, 0.0) + _UNLISTED * town.free_mass / total * guess.probability
     return [Guess(text, p) for text, p in sorted(added.items(), key=lambda item: -item[1])][: 2 * _KEPT]
+
+
+def fit_of_postal_code(characters: Sequence[Character]) -> Callable[[str], float]:
+    """How many times likelier the cells of a town are behind a given post code than behind one of no town that fits.
+
+    The factor is at least 1 and bounded: people do write a neighbouring town's code.
+    """
+    town = _town_in(characters)
+    if town is None or town.anyhow <= 0:
+        return lambda postal_code: 1.0
+
+    def fit(postal_code: str) -> float:
+        _, mass = _communes_of(postal_code).options(town.lattice)
+        return min(_SUREST_FIT, 1.0 + _OF_THE_CODE * mass / town.anyhow)
+
+    return fit
+
+
+_OF_THE_CODE, _OF_FRANCE, _UNLISTED = 0.45, 0.35, 0.2
+"""How often a town is a commune of its post code, any commune, or neither."""
+_SUREST_FIT = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Town:
+    """Cells in which the name of a town is written."""
+
+    lattice: Lattice
+    outside: float
+    """Probability that the cells before and after are empty."""
+    communes: list[Option]
+    """Of all France."""
+    free_mass: float
+    """Of words that are no commune."""
+    anyhow: float
+    """Likelihood of the cells whatever the post code."""
+
+
+def _town_in(characters: Sequence[Character]) -> _Town | None:
+    cells = cells_of(characters, _TRIED)
+    empty = [next(iter(cell)) == "" for cell in cells]
+    runs = _runs(empty)
+    if not runs:
+        return None
+    stray = _stray(cells, runs)
+    first, last = runs[0][0], (runs[-1] if stray is None else runs[-2])[1]
+    lattice = lattice_of(cells[first:last])
+    blanks = (cell.get("", FLOOR) for k, cell in enumerate(cells) if not first <= k < last and k != stray)
+    outside = math.prod(blanks) * (1.0 if stray is None else _DIRT)
+    communes_here, mass = _all_communes().options(lattice)
+    free = _free_mass(lattice, [k for k in range(last - first) if empty[first + k]])
+    return _Town(lattice, outside, communes_here, free, _OF_FRANCE * mass + _UNLISTED * free)
 
 
 def _free_mass(lattice: Lattice, spaces: Sequence[int]) -> float:

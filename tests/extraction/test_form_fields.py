@@ -175,6 +175,29 @@ def test_where_one_signs_is_nearly_always_where_one_lives(templates: tuple[FormT
     assert form_fields({1: page_with(form.id, zones)}, form, today=TODAY)["place"].value == "Pontarlier"
 
 
+@pytest.mark.parametrize(
+    ("town", "code"),
+    [("LASTIC", "15500"), ("LASTIC        I", "15500"), ("BELLEY", "15600")],
+    ids=["of one of the codes", "with dirt far behind it", "of neither code"],
+)
+def test_a_post_code_is_the_one_of_the_town_beside_it(
+    templates: tuple[FormTemplate, ...], town: str, code: str
+) -> None:
+    """People do write codes that are not their town's: then the digits alone count."""
+    form = definition(templates, "sepa-mandate-a")
+    digits = [[("1", 0.99)], [("5", 0.99)], [("6", 0.6), ("5", 0.35)], [("0", 0.99)], [("0", 0.99)]]
+    cells = tuple(Character(tuple(alternatives)) for alternatives in digits)
+    zones = {
+        "debtor_postal_code": Reading("15600", 0.6, Box(0, 0, 9, 9), "glyphs", cells),
+        "debtor_city": comb(town, 17),
+    }
+
+    fields = form_fields({1: page_with(form.id, zones)}, form, today=TODAY)
+
+    assert fields["debtor_postal_code"].value == code
+    assert fields["debtor_city"].value == town.split()[0]
+
+
 def test_a_page_that_is_missing_leaves_its_fields_open(templates: tuple[FormTemplate, ...]) -> None:
     form = definition(templates, "subscription-a")
 
