@@ -132,9 +132,20 @@ def _heads(document: Document) -> list[Head]:
         if found and row.number in found[-1].rows:
             continue
         head = _head(row, document)
-        if head is not None:
+        if head is None:
+            continue
+        if found and _is_its_rest(head, found[-1], document):
+            found[-1] = max(found[-1], head, key=lambda h: len({c.kind for c in h.columns} - {"unknown", "other"}))
+        else:
             found.append(head)
     return found
+
+
+def _is_its_rest(head: Head, before: Head, document: Document) -> bool:
+    """The second row of a head that takes several reads as a head too: no figure stands between."""
+    between = document.rows[before.rows[-1] + 1 : head.rows[0]]
+    near = head.page == before.page and head.rows[0] <= before.rows[-1] + 2
+    return near and not any(amounts_in(cell) for row in between for cell in row.cells)
 
 
 def _head(row: Row, document: Document) -> Head | None:
@@ -283,6 +294,8 @@ def _items_under(head: Head, document: Document, page: int) -> tuple[list[Item],
         if _is_item(numbers, head) and (any(c.isalpha() for c in words) or _proven(numbers) or not described):
             if not _ends(row, words, numbers) or ("quantity" in numbers and "unit_price" in numbers):
                 _find_price(row, numbers, document)
+                if not head.has("unit_price", "unknown", "other") and "total" in numbers:
+                    _price_of_one(numbers)
                 item = Item([row.number], [words] if words else [], numbers, row.box.bottom)
                 if loose and (not words or not items) and row.box.y - loose[-1][0].box.bottom < 3:
                     item.words = [text for _, text in loose] + item.words
@@ -307,6 +320,13 @@ def _proven(numbers: dict[str, Mention]) -> bool:
     found = [numbers.get(name) for name in ("quantity", "unit_price", "total")]
     values = [mention.amount for mention in found if mention is not None]
     return len(values) == 3 and _agree(*values)
+
+
+def _price_of_one(numbers: dict[str, Mention]) -> None:
+    """Where no column holds prices, the price of a single piece is its total."""
+    quantity = numbers.get("quantity")
+    if quantity is not None and quantity.amount == 1:
+        numbers["unit_price"] = numbers["total"]
 
 
 _PRICE_NEAR_MM = 7.0
@@ -368,6 +388,10 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
         if column.kind not in {"unknown", "other", *numbers}:
             numbers[column.kind] = mention
             used.update(id(t) for t in mention.cell.tokens[mention.start : mention.end])
+    if not _proven(numbers):
+        mended = _by_product(row, numbers, head)
+        used.update(id(t) for m in mended.values() for t in m.cell.tokens[m.start : m.end])
+        numbers |= mended
     words: list[str] = []
     for cell in row.cells:
         rest = [t for t in cell.tokens if id(t) not in used and _is_description(t.box, head, description)]
@@ -379,6 +403,29 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
     return numbers, " ".join(words)
 
 
+def _by_product(row: Row, numbers: dict[str, Mention], head: Head) -> dict[str, Mention]:
+    """Quantity, price and total where three amounts of the row are a product and those under the heads are not.
+
+    A head may be misread, or be that of a total with tax.
+    """
+    found = sorted((m for cell in row.cells for m in amounts_in(cell)), key=lambda m: m.box.x)
+    hit = _triple([m.amount for m in found])
+    if hit is None:
+        return {}
+    one, two, total = (found[i] for i in hit)
+    if "total" in numbers and not _LEAST_NET <= total.amount / (numbers["total"].amount or 1) <= 1:
+        return {}
+    apart = head.has("quantity") and head.has("unit_price")
+    known = {name: mention.amount for name, mention in numbers.items()} if apart else {}
+    if known.get("quantity") == two.amount or known.get("unit_price") == one.amount:
+        one, two = two, one
+    elif known.get("quantity") != one.amount and known.get("unit_price") != two.amount:
+        one, two = _quantity_first(one, two)
+    return {"quantity": one, "unit_price": two, "total": total}
+
+
+_LEAST_NET = Decimal("0.75")
+"""A total that was taken for the line's holds its tax at most."""
 _SKIP_NUMBER_MM = 60.0
 _SKIP_COLUMN_MM = 8.0
 
@@ -428,8 +475,16 @@ def _away(mention: Mention, is_rate: bool, inside_words: bool, column: Column) -
 
 def _numbers(cell: Cell) -> list[tuple[Mention, bool]]:
     days = {i for day in dates_in(cell) for i in range(day.start, day.end)}
-    amounts = [m for m in amounts_in(cell) if not days.intersection(range(m.start, m.end))]
+    amounts = [m for m in amounts_in(cell) if not days.intersection(range(m.start, m.end)) and not _is_code(m)]
     return [*((m, False) for m in amounts), *((m, True) for m in rates_in(cell))]
+
+
+_LONGEST_COUNT = 7
+
+
+def _is_code(mention: Mention) -> bool:
+    """A register number, not a quantity: many figures and no decimals."""
+    return not mention.marked and sum(c.isdigit() for c in mention.text) > _LONGEST_COUNT
 
 
 def _inside_words(mention: Mention, cell: Cell) -> bool:
@@ -512,34 +567,44 @@ def _by_arithmetic(document: Document) -> tuple[tuple[InvoiceLine, ...], frozens
     lines: list[InvoiceLine] = []
     rows: set[int] = set()
     for row in document.rows:
-        found = [(m.amount, m) for cell in row.cells for m in amounts_in(cell)]
-        hit = _triple([value for value, _ in found])
+        found = [m for cell in row.cells for m in amounts_in(cell)]
+        hit = _triple([m.amount for m in found])
         if hit is None:
             continue
-        q, p, t = _quantity_first(*hit, found)
-        first = min(m.box.x for _, m in found)
+        quantity, price = _quantity_first(found[hit[0]], found[hit[1]])
+        first = min(m.box.x for m in found)
         words = [token.text for cell in row.cells for token in cell.tokens if token.box.right <= first]
         rates = [rate for cell in row.cells for rate in rates_in(cell)]
         rate = rates[0].value if rates else None
-        lines.append(InvoiceLine(" ".join(words), _plain(q), _money(p), _money(t), rate))
+        total = _money(found[hit[2]].amount)
+        lines.append(InvoiceLine(" ".join(words), _plain(quantity.amount), _money(price.amount), total, rate))
         rows.add(row.number)
     return tuple(lines), frozenset(rows)
 
 
-def _quantity_first(
-    q: Decimal, p: Decimal, t: Decimal, found: Sequence[tuple[Decimal, Mention]]
-) -> tuple[Decimal, Decimal, Decimal]:
-    """Of the two factors, the quantity is the one without two decimals; a unit may follow it."""
-    written = {value: mention.text for value, mention in reversed(found)}
-    priced = [bool(re.search(r"[.,]\d{2,4}\b", written.get(value, ""))) for value in (q, p)]
-    return (p, q, t) if priced == [True, False] else (q, p, t)
+def _quantity_first(one: Mention, two: Mention) -> tuple[Mention, Mention]:
+    """Of the two factors, the price is the one in a currency, else the one with two or four decimals."""
+    money = [_in_money(m) for m in (one, two)]
+    priced = [bool(_CENTS.search(m.text)) for m in (one, two)]
+    swapped = money[0] if money[0] != money[1] else priced == [True, False]
+    return (two, one) if swapped else (one, two)
 
 
-def _triple(values: Sequence[Decimal]) -> tuple[Decimal, Decimal, Decimal] | None:
+def _in_money(mention: Mention) -> bool:
+    after = mention.cell.tokens[mention.end : mention.end + 1]
+    return any(_CURRENCY.search(text) for text in (mention.text, *(token.text for token in after)))
+
+
+_CENTS = re.compile(r"[.,](?:\d{2}|\d{4})\b")
+_CURRENCY = re.compile(r"[€$£]|^(?:eur|euros?)$", re.IGNORECASE)
+
+
+def _triple(values: Sequence[Decimal]) -> tuple[int, int, int] | None:
+    """Places of two factors and, behind them, of their product; the product is the rightmost that there is."""
     for last in range(len(values) - 1, 1, -1):
         for second in range(1, last):
             for first in range(second):
                 q, p, t = values[first], values[second], values[last]
                 if t and q and p and _agree(q, p, t):
-                    return q, p, t
+                    return first, second, last
     return None

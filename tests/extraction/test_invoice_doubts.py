@@ -9,6 +9,7 @@ import pytest
 from extraction.invoices import extract_invoice
 from extraction.invoices.invoice import possibilities
 from extraction.invoices.labels import find_labels
+from extraction.invoices.line_items import read_line_items
 from extraction.invoices.mentions import amounts_in, dates_of, mention_of, numbers_of, unread_number
 from extraction.invoices.options import Evidence
 from extraction.invoices.page_layout import Document
@@ -297,6 +298,58 @@ def test_what_every_invoice_prints_is_never_surely_absent(name: str) -> None:
 
     assert found.value is None
     assert (found.confidence or 1) <= 0.5
+
+
+# --- lines ---
+
+
+def table(heads: tuple[Placed, ...], *rows: tuple[Placed, ...]) -> PageText:
+    """A table of line items: heads at 100 mm, rows below; a word is a text, its left edge and its row."""
+    placed = [(text, x, 100 + 6 * row) for text, x, row in (*heads, *(word for row in rows for word in row))]
+    return page(*placed, ("Total HT : 1 240,00 €", 120, 180))
+
+
+def test_the_total_of_a_line_is_quantity_times_price_where_the_heads_name_one_with_tax() -> None:
+    heads = (("Produit", 20, 0.0), ("Quantité", 75, 0.0), ("Tarif", 102, 0.0), ("Mt HT T.V.A.", 125, 0.0))
+    row = (("Gants", 20, 1.0), ("100", 80, 1.0), ("10,00 €", 100, 1.0), ("1.000,00 €", 120, 1.0), ("20", 143, 1.0))
+    whole = table((*heads, ("Montant TTC", 165, 0.0)), (*row, ("1.200,00 €", 165, 1.0)))
+    found = read_line_items(Document.of([whole])).lines
+
+    assert [(x.quantity, x.unit_price, x.line_total) for x in found] == [("100", "10.00", "1000.00")]
+
+
+def test_a_column_whose_head_is_unknown_holds_the_price_that_makes_the_product() -> None:
+    heads = (("Prestation", 20, 0.0), ("Zz. Uu", 110, 0.0), ("Quantité", 140, 0.0), ("Total", 170, 0.0))
+    row = (("Stage", 20, 1.0), ("297,75 €", 108, 1.0), ("5,00", 144, 1.0), ("1.488,75 €", 165, 1.0))
+    found = read_line_items(Document.of([table(heads, row)])).lines
+
+    assert [(x.quantity, x.unit_price) for x in found] == [("5", "297.75")]
+
+
+def test_heads_in_two_rows_are_one_table() -> None:
+    heads = (("Produit", 20, 0.0), ("Qté", 80, 0.0), ("Prix", 105, 0.0), ("Montant", 135, 0.0), ("Montant", 170, 0.0))
+    rest = (("livrée", 78, 0.6), ("unitaire", 100, 0.6), ("H.T.", 140, 0.6), ("TTC", 174, 0.6))
+    row = (("Gants", 20, 2.0), ("10", 82, 2.0), ("8,00", 104, 2.0), ("80,00", 138, 2.0), ("96,00", 170, 2.0))
+    found = read_line_items(Document.of([table((*heads, *rest), row)])).lines
+
+    assert [(x.quantity, x.unit_price, x.line_total) for x in found] == [("10", "8.00", "80.00")]
+
+
+def test_where_no_column_holds_prices_one_piece_costs_its_total() -> None:
+    heads = (("Désignation", 20, 0.0), ("Qté", 140, 0.0), ("Montant HT", 165, 0.0))
+    one = (("Maintenance", 20, 1.0), ("1", 142, 1.0), ("2400,00", 167, 1.0))
+    three = (("Trajets", 20, 2.0), ("3", 142, 2.0), ("135,00", 168, 2.0))
+    found = read_line_items(Document.of([table(heads, one, three)])).lines
+
+    assert [(x.quantity, x.unit_price) for x in found] == [("1", "2400.00"), ("3", None)]
+
+
+def test_a_row_with_a_discount_keeps_what_stands_under_its_heads() -> None:
+    heads = (("Produit", 20, 0.0), ("Quantité", 80, 0.0), ("P.U.", 105, 0.0), ("Remise", 130, 0.0), ("Total", 165, 0.0))
+    row = (("Gants", 20, 1.0), ("3", 84, 1.0), ("30,00", 104, 1.0), ("1,00", 132, 1.0), ("28,00", 164, 1.0))
+    found = read_line_items(Document.of([table(heads, row)])).lines
+
+    assert [(x.quantity, x.unit_price, x.line_total) for x in found] == [("3", "30.00", "28.00")]
 
 
 # --- names ---
