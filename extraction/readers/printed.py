@@ -76,13 +76,14 @@ class PrintedTextReader:
         height, width = image.shape
         return PageText(tuple(_mended(in_reading_order(lines))), width, height, dpi, "ocr")
 
-    def read_line(self, image: GrayImage, alphabet: str | None = None, size: Size = "small") -> Reading:
-        """Read one line that a zone was cut around: printed zones of forms, running handwriting.
+    def read_line(self, image: GrayImage, alphabet: str | None = None, size: Size | None = None) -> Reading:
+        """Read one line that a zone was cut around.
 
         Args:
             image: shape (height, width), uint8, 0 ink, 255 paper; one line, blank around it does not matter.
             alphabet: the only characters that can stand there (a space only when listed); `None` = any.
-            size: `small` reads handwriting and bad print better, `tiny` costs a fifth.
+            size: `small` reads handwriting and bad print better, `tiny` costs a fifth; `None` = tiny, and small where
+                that is not sure of the whole line.
         Returns: `zone` is the image itself; no text with confidence 0.99 when there is no ink.
         Raises: Misconfigured when weights are missing.
         """
@@ -90,11 +91,20 @@ class PrintedTextReader:
         zone = Box(0, 0, width, height)
         part = inked_line(image)
         if part is None:
-            return Reading("", _EMPTY, zone, _reader(size))
+            return Reading("", _EMPTY, zone, _reader(size or "tiny"))
         place = LinePlace((part.center_x, part.center_y), part.width, part.height, 0.0)
-        glyphs = _trimmed(_recognise(cut_line(image, place, height=HEIGHT), size, alphabet=alphabet))
+        cut = cut_line(image, place, height=HEIGHT)
+        reader: Size = size or "tiny"
+        glyphs = _trimmed(_recognise(cut, reader, alphabet=alphabet))
+        if size is None and not self._surely_read(glyphs):
+            reader = "small"
+            glyphs = _trimmed(_recognise(cut, reader, alphabet=alphabet))
         text = "".join(glyph.best for glyph in glyphs)
-        return Reading(text, _product(glyphs), zone, _reader(size), _characters(glyphs, place))
+        return Reading(text, _product(glyphs), zone, _reader(reader), _characters(glyphs, place))
+
+    def _surely_read(self, glyphs: Sequence[Glyph]) -> bool:
+        """Whether a line needs no second look; a sign may be dirt, of which the tiny network is too sure."""
+        return _product(glyphs) >= self._key_doubt and all(g.best.isalnum() or g.best == " " for g in glyphs)
 
     def _read_twice(self, cut: GrayImage) -> _Words:
         """Read by the tiny network, and the stretch of doubtful words again by the small one."""

@@ -69,7 +69,7 @@ def _readers(material: _Set, written: HandwrittenLineReader, printed: PrintedTex
     likely, propose = writing_model(value_type), proposals(value_type)
     return {
         "print (PP-OCRv6 tiny)": lambda image: printed.read_line(image, alphabet, "tiny"),
-        "print (PP-OCRv6 small)": lambda image: printed.read_line(image, alphabet),
+        "print (PP-OCRv6 small)": lambda image: printed.read_line(image, alphabet, "small"),
         "handwriting, picture alone": lambda image: written.read_line(image, alphabet),
         "handwriting": lambda image: written.read_line(image, alphabet, likely=likely, propose=propose),
     }

@@ -280,3 +280,25 @@ def test_what_is_unsure_is_looked_at_again_without_its_lines() -> None:
 
     assert seen == [3, 3]
     assert [c.best for c in answer] == ["1"] * 3
+
+
+def test_one_white_cell_a_comb_is_looked_at_and_faint_strokes_are_no_white() -> None:
+    """Depth is measured from white: 255 is nothing at all."""
+
+    class Counting(ByShade):
+        looked_at = 0
+
+        def run(self, output_names: list[str] | None, input_feed: dict[str, FloatArray]) -> list[FloatArray]:
+            self.looked_at += len(input_feed["cells"])
+            return super().run(output_names, input_feed)
+
+    network = Counting()
+    white, faint = paper(shade=255), pen(paper(shade=255), (0.3, 0.2), (0.6, 0.8), ink=225)
+    combs = [([seven(), white, white, white], [seven(), white, white, white], Charset.DIGITS)]
+    combs.append(([faint, white, white], [faint, white, white], Charset.DIGITS))
+
+    answers = GlyphReader(networks=(network,)).read_hand(combs)
+
+    assert [len(answer) for answer in answers] == [4, 3]
+    assert answers[0][1:] == answers[0][1:2] * 3
+    assert network.looked_at == 4

@@ -70,6 +70,20 @@ def test_the_alphabet_of_a_zone_decides_between_look_alikes(reader: PrintedTextR
     assert letters.text and letters.text.isalpha()
 
 
+def test_a_line_that_the_tiny_network_reads_surely_is_not_read_again(reader: PrintedTextReader) -> None:
+    clear = drawn((60, 40, "MARTIN DENISE"), height=130)
+    noise = np.random.default_rng(5).normal(0, 60, clear.shape)
+    blurred = np.clip(clear + noise, 0, 255).astype(np.uint8)[::3, ::3].copy()
+
+    assert reader.read_line(clear).text == "MARTIN DENISE"
+    assert "tiny" in reader.read_line(clear).reader
+    assert "small" in reader.read_line(blurred).reader
+
+
+def test_a_sign_is_looked_at_twice_for_it_may_be_dirt(reader: PrintedTextReader) -> None:
+    assert "small" in reader.read_line(drawn((60, 40, "RUM2026100986."), height=130)).reader
+
+
 def test_a_zone_without_ink_is_read_as_empty(reader: PrintedTextReader) -> None:
     reading = reader.read_line(np.full((60, 400), 250, np.uint8))
 
