@@ -343,6 +343,8 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _SIREN_FOR_SIRET
     if name in ("total_with_tax", "amount_due") and is_till_roll(possible.document):
         return _PAID if name == "amount_due" else _till_total(option, possible)
+    if name.endswith("_name") and not option.value[:1].isalnum():
+        return _BEGINS_WITH_A_SIGN
     if name.endswith("_name") and _OPEN_READING in option.flags:
         return _READ_TWO_WAYS
     return 1.0
@@ -394,6 +396,8 @@ _SIREN_FOR_SIRET = 0.5
 _PAID = 0.75
 """What a till took is not said to be due."""
 _UNPAID, _PAID_OTHERWISE = 0.85, 0.6
+_BEGINS_WITH_A_SIGN = 0.5
+"""`.ts Beaudoin & Fils`: the first letter was not read."""
 _READ_TWO_WAYS = 0.85
 _OPEN_READING = "readings_differ"
 _MAY_GO_ON = 0.5

@@ -125,7 +125,8 @@ def choose_names(
     sellers: list[Party] = []
     buyers: list[Party] = []
     for cell, name in _possible_names(document, labels, item_rows):
-        text = _SOLE_TRADER.sub("EI", _ELISION.sub("l'", name + _wrapped(cell, page.tops, labels)))
+        text = _ELISION.sub("l'", name + _wrapped(cell, page.tops, labels))
+        text = _GLUED_ELISION.sub(" ", _SOLE_TRADER.sub("EI", text))
         more = page.clues(cell, text)
         sellers.append(Party(cell, more["as seller"], text, more))
         buyers.append(Party(cell, more["as buyer"], text, more))
@@ -142,6 +143,8 @@ _BILLED = re.compile(r"factur|client|acheteur|bill|rechnung|sold to|date|delai|c
 _PERSON = re.compile(r"^(?:m|mme|mr|monsieur|madame|herr|herrn|frau|mrs|ms|dr)\b")
 _ELISION = re.compile(r"(?<![0-9A-Za-zÀ-ÿ])[1I|]['’](?=[A-ZÀ-Ýh])")
 """`l'` misread: no French word is a figure with an apostrophe."""
+_GLUED_ELISION = re.compile(r"(?<=[a-zà-ÿ][eé])(?=d['’][A-Za-zÀ-ÿ])|(?<=\bde)(?=l['’][A-Za-zÀ-ÿ])")
+"""`Communautéd'agglomération`, `del'Ain`: the blank was lost."""
 _SOLE_TRADER = re.compile(r"(?<=\s)E[l1|]$")
 """`EI` (entrepreneur individuel) misread: no name ends in `El`."""
 _UNIT = re.compile(

@@ -383,6 +383,23 @@ def test_a_name_beside_another_may_be_half_of_one(other: Placed) -> None:
     assert (extract_invoice([two]).fields["buyer_name"].confidence or 1) <= 0.5
 
 
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [("Communautéd'agglomération", "Communauté d'agglomération"), ("Régie del'Eau", "Régie de l'Eau")],
+)
+def test_the_blank_before_an_elision_comes_back(read: str, name: str) -> None:
+    found = extract_invoice([invoice(seller=(f"{read} du Val", 15, 12))]).fields
+
+    assert f"{name} du Val" in (found["seller_name"].value, found["buyer_name"].value)
+
+
+def test_a_name_that_begins_with_a_sign_is_not_sure() -> None:
+    found = extract_invoice([invoice(seller=(".ts Beaudoin & Fils", 15, 12))]).fields["seller_name"]
+
+    assert found.value == ".ts Beaudoin & Fils"
+    assert (found.confidence or 1) <= 0.5
+
+
 def test_a_sole_trader_is_not_named_el() -> None:
     found = extract_invoice([invoice(seller=("Jeanne Morvan El", 15, 12))]).fields["seller_name"]
 
