@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from capture.boundaries import (
+    Boundary,
+    another_address,
+    closes,
+    ended_early,
+    folded,
+    folded_text,
+    opens,
+    other_paper,
+    weigh,
+)
 from models.definitions import DocumentType
 from models.geometry import MM_PER_INCH
-from models.reading import PageClues, PageReading
+from models.reading import Boundaries, PageClues, PageReading
 
 MOST_WORDS_ON_A_SHEET = 80
 """A separator sheet carries at most its instructions."""
@@ -28,20 +39,15 @@ _SAYS_SO = re.compile(
     r"|\bpatch ?(?:code|t\b|[1-6]\b)"
     r"|\bfeuill?e de (?:separation|tri)\b|\bnouveau (?:document|pli|lot)\b|\b(?:new document|document separator)\b"
 )
-_POST_CODE = re.compile(r"(?<!\d)(?:f-)?(\d{5})(?!\d) +[a-z]")
 _TERMS = re.compile(
     r"\bconditions (?:generales|particulieres) (?:de |d')(?:vente|prestation|service|intervention|location)"
 )
 _CONFUSED = str.maketrans("OQILSBZG", "00115826")
 """Letters that readers take for figures."""
-TOP = 0.45
-"""Share of a page in which the addresses of a letter stand."""
-EMPTY_END = 0.22
-"""A gap of this share of the height, low on a page, says that its letter ended there."""
-_OPENS = re.compile(r"^\s*(?:objet|concerne|(?:cher|chere|chers)\b|madame|monsieur|mesdames|messieurs)\b", re.MULTILINE)
-_CLOSES = re.compile(
-    r"\bveuillez (?:agreer|recevoir|croire)|\bje vous prie d|\bnous vous prions d|\bsalutations\b|\bcordialement\b"
-)
+SURE_SHEET = 0.999
+"""A separator sheet read by its code; the first page of a stack too."""
+LIKELY_SHEET = 0.99
+"""One known by its words, or by a barcode that comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,10 @@ class SeparatedDocument:
 
     pages: tuple[int, ...]
     """1-based, in order."""
-    reason: str
-    """Why it begins where it does: `first-page`, `patch-t`, `barcode`, `form`, `page-number`, `number`, `title`, ..."""
+    sign: str
+    """Why it begins where it does: `first-page`, `patch-t`, `barcode`, or a key of `capture.boundaries.DECIDING`."""
+    boundaries: Boundaries
+    """Of its decisions (its beginning, each page that joined, its end) the least sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,17 @@ class Separation:
     blanks: tuple[int, ...]
 
 
-def separate(readings: Sequence[PageReading], *, form_pages: dict[str, int] | None = None) -> Separation:
+class Decide(Protocol):
+    """Settles a place between pages from the sign that stands out there, as `capture.boundaries.weigh`."""
+
+    def __call__(
+        self, sign: str, document: Sequence[PageReading], page: PageReading, /, *, same_sheet: bool | None
+    ) -> Boundary: ...
+
+
+def separate(
+    readings: Sequence[PageReading], *, form_pages: dict[str, int] | None = None, decide: Decide = weigh
+) -> Separation:
     """Divide a stack into documents.
 
     A separator sheet always begins a document; where sheets stand between documents, only forms and a clearly
@@ -73,6 +91,7 @@ def separate(readings: Sequence[PageReading], *, form_pages: dict[str, int] | No
     Args:
         readings: the pages in the order of the stack.
         form_pages: number of pages of each known form; a form that is complete takes no more pages.
+        decide: another judge, for fitting.
     """
     sheets = _separator_sheets(readings)
     backs = _backs_of(sheets, readings)
@@ -82,8 +101,10 @@ def separate(readings: Sequence[PageReading], *, form_pages: dict[str, int] | No
         cards_have_backs=_cards_have_backs(readings),
         born_digital=all(r.text is not None and r.text.source == "text-layer" for r in readings if not r.blank),
     )
+    same_sheet = _backs(sheets, readings)
     documents: list[list[int]] = []
-    reasons: list[str] = []
+    begun: list[str] = []
+    decisions: list[list[Boundaries]] = []
     blanks: list[int] = []
     pending = "first-page"
     for number, reading in enumerate(readings, start=1):
@@ -93,16 +114,33 @@ def separate(readings: Sequence[PageReading], *, form_pages: dict[str, int] | No
         if reading.blank or number in backs:
             blanks.append(number)
             continue
-        own = [readings[page - 1] for page in documents[-1]] if documents and not pending else []
-        reason = pending or boundary(own, reading, stack)
-        if reason is None:
-            documents[-1].append(number)
-        else:
+        if pending:
             documents.append([number])
-            reasons.append(reason)
-        pending = ""
-    found = tuple(SeparatedDocument(tuple(pages), reason) for pages, reason in zip(documents, reasons, strict=True))
+            begun.append(pending)
+            decisions.append([_OF_SHEETS.get(pending, Boundaries(SURE_SHEET, "feuille de séparation"))])
+            pending = ""
+            continue
+        before = [readings[page - 1] for page in documents[-1]]
+        place = decide(deciding_sign(before, reading, stack), before, reading, same_sheet=same_sheet(number))
+        decision = Boundaries(place.confidence, place.reason)
+        decisions[-1].append(decision)
+        if place.begins:
+            documents.append([number])
+            begun.append(place.sign)
+            decisions.append([decision])
+        else:
+            documents[-1].append(number)
+    found = tuple(
+        SeparatedDocument(tuple(pages), sign, min(own, key=lambda decision: decision.confidence))
+        for pages, sign, own in zip(documents, begun, decisions, strict=True)
+    )
     return Separation(found, tuple(sorted(sheets)), tuple(blanks))
+
+
+_OF_SHEETS = {
+    "first-page": Boundaries(SURE_SHEET, "première page"),
+    "separator-sheet": Boundaries(LIKELY_SHEET, "feuille de séparation reconnue à ses mots"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +180,7 @@ def _separator_sheets(readings: Sequence[PageReading]) -> set[int]:
         if between and all(between):
             again.add(text)
     for number, reading in sparse.items():
-        says_so = _SAYS_SO.search(_folded(" ".join(_words(reading)[:MOST_WORDS_IN_A_TITLE])))
+        says_so = _SAYS_SO.search(folded(" ".join(_words(reading)[:MOST_WORDS_IN_A_TITLE])))
         if says_so or any(barcode.text in again for barcode in reading.barcodes):
             sheets.add(number)
     return sheets
@@ -150,10 +188,6 @@ def _separator_sheets(readings: Sequence[PageReading]) -> set[int]:
 
 def _content(readings: Sequence[PageReading]) -> int:
     return sum(not reading.blank for reading in readings)
-
-
-def _folded(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
 
 
 def _backs_of(sheets: set[int], readings: Sequence[PageReading]) -> set[int]:
@@ -170,6 +204,16 @@ def _backs_of(sheets: set[int], readings: Sequence[PageReading]) -> set[int]:
         and not readings[number].barcodes
         and len(_words(readings[number])) <= MOST_WORDS_ON_A_BACK
     }
+
+
+def _backs(sheets: set[int], readings: Sequence[PageReading]) -> Callable[[int], bool | None]:
+    """Whether a page is the back of the sheet whose front came right before: both sides of each sheet were scanned
+    when blank sides come often and on backs only. `None` when that cannot be told."""
+    blank = [number for number, reading in enumerate(readings, start=1) if reading.blank and number - 1 not in sheets]
+    both = len(readings) % 2 == 0 and len(blank) >= 3 and len(blank) > 0.15 * len(readings)
+    if not both or any(number % 2 for number in blank):
+        return lambda number: None
+    return lambda number: number % 2 == 0
 
 
 def _divided_by_sheets(sheets: set[int], backs: set[int], readings: Sequence[PageReading]) -> bool:
@@ -202,37 +246,39 @@ def _may_be_its_back(card: PageReading, page: PageReading) -> bool:
     return page.form is None and same_size and not page.barcodes
 
 
-def boundary(document: Sequence[PageReading], page: PageReading, stack: _Stack) -> str | None:
-    """Why `page` begins a new document after `document` (at least one page), `None` when it goes on with it."""
+def deciding_sign(document: Sequence[PageReading], page: PageReading, stack: _Stack) -> str:
+    """The strongest sign for or against a new document: a key of `capture.boundaries.DECIDING`."""
     last = document[-1]
     if page.form is not None:
         follows = (
             last.form is not None and last.form.form == page.form.form and page.form.form_page > last.form.form_page
         )
-        return None if follows else "form"
+        return "form-goes-on" if follows else "form"
     if document[0].form is not None:
         return _after_form(document, page, stack)
     if stack.cautious:
         return _despite_sheets(document, page)
     if stack.born_digital:
-        return "number" if _next_of_its_kind(document[0].clues, page.clues) else None
+        return "number" if _next_of_its_kind(document[0].clues, page.clues) else "one-file"
     return _by_text(document, page)
 
 
-def _after_form(document: Sequence[PageReading], page: PageReading, stack: _Stack) -> str | None:
+def _after_form(document: Sequence[PageReading], page: PageReading, stack: _Stack) -> str:
     """A page that is no known form, behind one: its terms, its back, what came with it, or the next letter."""
     form = document[0].form
-    if stack.cautious or (stack.cards_have_backs and len(document) == 1 and _may_be_its_back(document[0], page)):
-        return None
+    if stack.cautious:
+        return "between-sheets"
+    if stack.cards_have_backs and len(document) == 1 and _may_be_its_back(document[0], page):
+        return "back-of-card"
     complete = form is None or len(document) >= stack.form_pages.get(form.form, 1)
-    return "after-form" if complete or _has_own_beginning(page) else None
+    return "after-form" if complete or _has_own_beginning(page) else "page-of-form"
 
 
-def _despite_sheets(document: Sequence[PageReading], page: PageReading) -> str | None:
+def _despite_sheets(document: Sequence[PageReading], page: PageReading) -> str:
     """Where people divided the stack, annexes have numbers, titles and senders of their own: only a new letter of the
     same kind from someone else, beginning at its page 1, is taken for a forgotten sheet."""
     new_letter = _next_of_its_kind(document[0].clues, page.clues)
-    return "forgotten-sheet" if new_letter and _another_sender([document[0]], page) else None
+    return "forgotten-sheet" if new_letter and _another_sender([document[0]], page) else "between-sheets"
 
 
 def _next_of_its_kind(first: PageClues | None, clues: PageClues | None) -> bool:
@@ -261,42 +307,42 @@ def _has_own_beginning(page: PageReading) -> bool:
     )
 
 
-def _by_text(document: Sequence[PageReading], page: PageReading) -> str | None:
+def _by_text(document: Sequence[PageReading], page: PageReading) -> str:
     """What the words of two neighbouring pages say, the strongest sign first."""
     clues = page.clues
     before = [earlier.clues for earlier in document if earlier.clues is not None]
     if clues is None:
         return "no-text"
     if _only_stamped(page):
-        return None
+        return "stamped-back"
     told = before[-1] if before else None
     if clues.page_number is not None and clues.page_number > 1:
         expected = told is None or told.page_number is None or told.page_number == clues.page_number - 1
         same_count = told is None or told.page_count is None or told.page_count == clues.page_count
-        return None if expected and same_count else "page-number"
+        return "next-page" if expected and same_count else "page-gap"
     if clues.page_number == 1:
-        return "page-number"
+        return "page-one"
     numbers = {earlier.document_number for earlier in before if earlier.document_number}
     own = clues.document_number
     if own and (own in numbers or _names_number_of(document, own)):
-        return "title" if _other_title(before[0], clues) else None
+        return "other-title" if _other_title(before[0], clues) else "same-number"
     if clues.continues and clues.title is None:
-        return None
+        return "goes-on"
     if own and numbers:
         return "number"
     if _another_sender(document, page):
         return "sender"
     if told is not None and told.page_number is not None and told.page_count is not None:
-        return None if told.page_number < told.page_count else "pages-complete"
+        return "pages-missing" if told.page_number < told.page_count else "pages-complete"
     if clues.continues or (told is not None and told.continues and clues.title is None):
-        return None
+        return "goes-on"
     return _by_look(document, page)
 
 
 def _only_stamped(page: PageReading) -> bool:
     """A back on which the post room's stamp fell, or a word by hand: nobody sends that."""
     lines = page.text.lines if page.text is not None else ()
-    greets = page.text is not None and _OPENS.search(_folded(page.text.text))
+    greets = opens(folded_text(page))
     named = greets or (page.clues is not None and (page.clues.title or page.clues.document_number))
     heights_mm = [line.box.height / page.dpi * MM_PER_INCH for line in lines]
     return 0 < len(_words(page)) <= MOST_WORDS_OF_A_STAMP and not named and max(heights_mm) < HIGHEST_STAMP_MM
@@ -309,7 +355,7 @@ def _names_number_of(document: Sequence[PageReading], number: str) -> bool:
 
 
 def _alike(text: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "", _folded(text).upper()).translate(_CONFUSED)
+    return re.sub(r"[^A-Z0-9]", "", folded(text).upper()).translate(_CONFUSED)
 
 
 def _other_title(first: PageClues, clues: PageClues) -> bool:
@@ -317,57 +363,37 @@ def _other_title(first: PageClues, clues: PageClues) -> bool:
     return first.title is not None and clues.title is not None and first.title != clues.title
 
 
-def _another_address(document: Sequence[PageReading], page: PageReading) -> bool:
-    """A post code high on the page that no earlier page shows: another sender or another receiver."""
-    known = {code for earlier in document for code in _post_codes(earlier, 1.0)}
-    return bool(_post_codes(page, TOP) - known)
-
-
-def _post_codes(page: PageReading, share: float) -> set[str]:
-    lines = page.text.lines if page.text is not None else ()
-    high = (line.text for line in lines if line.box.center_y < share * page.height)
-    return {match[1] for text in high for match in _POST_CODE.finditer(_folded(text))}
-
-
-def _ended_early(page: PageReading) -> bool:
-    """Whether a letter ended on a page: much of its lower half is empty, but for the foot."""
-    if page.text is None:
-        return False
-    bottoms = sorted(line.box.bottom for line in page.text.lines)
-    edges = [0.0, *bottoms, 0.97 * page.height]
-    gaps = [(below - above, above) for above, below in itertools.pairwise(edges)]
-    return any(gap > EMPTY_END * page.height and above > 0.15 * page.height for gap, above in gaps)
-
-
-def _by_look(document: Sequence[PageReading], page: PageReading) -> str | None:
+def _by_look(document: Sequence[PageReading], page: PageReading) -> str:
     """Without a printed number to go by: another heading, another paper or another kind of letter begins a document."""
     last = document[-1]
-    head = _folded(page.text.text[:200]) if page.text is not None else ""
-    if _TERMS.search(head) and not _another_address(document, page):
-        return None  # printed on the back of many an invoice
+    head = folded(page.text.text[:200]) if page.text is not None else ""
+    if _TERMS.search(head) and not another_address(document, page):
+        return "terms"  # printed on the back of many an invoice
     if page.clues is not None and page.clues.title is not None:
         return "title"
     if page.clues is not None and page.clues.document_number is not None:
         return "number"
-    if not (0.95 < (page.width / page.dpi) / (last.width / last.dpi) < 1.05):
+    if other_paper(last, page):
         return "paper"
-    if not page.types or not last.types or _ends_the_letter(last, page):
-        return None
-    if _another_address(document, page):
+    if not page.types or not last.types:
+        return "no-sign"
+    if _ends_the_letter(last, page):
+        return "letter-closes"
+    if another_address(document, page):
         return "address"
-    if _ended_early(last) and len(_words(page)) > MOST_WORDS_ON_A_BACK:
+    if ended_early(last) and len(_words(page)) > MOST_WORDS_ON_A_BACK:
         return "page-ended"
-    if not _ended_early(last) and not (page.text and _OPENS.search(_folded(page.text.text))):
-        return None  # the page before is full, and this one greets nobody
+    if not ended_early(last) and not opens(folded_text(page)):
+        return "full-page"  # and this one greets nobody
     now, earlier = page.types[0], last.types[0]
     # terms and tables that run over look like nothing in particular: only a sure type counts
     if now.document_type is DocumentType.OTHER:
-        return "other" if now.confidence >= SURE_OTHER else None
+        return "other" if now.confidence >= SURE_OTHER else "no-sign"
     other_type = now.document_type is not earlier.document_type and min(now.confidence, earlier.confidence) >= SURE_TYPE
-    return "type" if other_type else None
+    return "type" if other_type else "no-sign"
 
 
 def _ends_the_letter(last: PageReading, page: PageReading) -> bool:
     """A page with a closing phrase and no opening one, after a page that has no closing one."""
-    before, now = (_folded(reading.text.text) if reading.text else "" for reading in (last, page))
-    return bool(_CLOSES.search(now)) and not _OPENS.search(now) and not _CLOSES.search(before)
+    before, now = folded_text(last), folded_text(page)
+    return closes(now) and not opens(now) and not closes(before)

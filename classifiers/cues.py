@@ -189,10 +189,11 @@ AGAINST = (
         "livraison",
         -2.0,
         phrases(
-            "bon de livraison n, bl n, n bl, nombre de colis, poids total, nom du receptionnaire, toute "
-            "reserve, quantite "
-            "commandee, qte commandee, quantite livree, qte livree, recu conforme, recu par, signature du client, "
-            "signature du destinataire, nom du livreur, delivered by, lieferschein nr, poids brut"
+            "bon de livraison n, bl n, n bl, nombre de colis, poids total, nom du receptionnaire, toute reserve, "
+            "quantite commandee, qte commandee, quantite livree, qte livree, recu conforme, recu par, signature du "
+            "client, signature du destinataire, nom du livreur, delivered by, lieferschein nr, poids brut, motif du "
+            "retour, bon de retour, bon d enlevement, cachet du transporteur, doit accompagner la marchandise, nom du "
+            "signataire, travaux executes conformement, bon d intervention, heure d arrivee, valeur declaree"
         ),
     ),
     Cue(
@@ -270,6 +271,61 @@ AGAINST = (
         phrases(
             "article 1, article 2, il a ete convenu, les parties, entre les soussignes, le titulaire s engage, "
             "acte d engagement, cahier des charges, pouvoir adjudicateur, herein, hereinafter, undersigned"
+        ),
+    ),
+    Cue(
+        "échéancier",
+        -2.2,
+        phrases(
+            "facture de regularisation vous sera, ce document n est pas une facture, n est pas une facture, "
+            "ne vaut pas facture, annuite, capital restant du, calendrier de prelevement, ratenplan, payment schedule"
+        ),
+    ),
+    Cue(
+        "avis de règlement",
+        -2.4,
+        phrases(
+            "avons procede ce jour, avons procede au virement, factures suivantes ont ete reglees, avis de virement, "
+            "avis de paiement, avis de reglement, total regle, montant du virement, bordereau de mandats, "
+            "bordereau de reglement, remittance advice, zahlungsavis"
+        ),
+    ),
+    Cue(
+        "message ou envoi",
+        -1.8,
+        phrases(
+            "boite de reception, avant d imprimer, pieces jointes, ci joint notre facture, ci joint la facture, "
+            "vous trouverez ci joint, veuillez trouver ci joint, je vous prie de trouver, bordereau d envoi, "
+            "pour attribution, pour suite a donner, please find attached, im anhang"
+        ),
+    ),
+    Cue(
+        "consultation ou marché",
+        -1.8,
+        phrases(
+            "remise des offres, le candidat, les candidats, prix global et forfaitaire, detail quantitatif, "
+            "detail estimatif, bordereau des prix, reglement de la consultation, appel public a la concurrence, "
+            "remise de l offre, dpgf, dqe"
+        ),
+    ),
+    Cue(
+        "quittance ou reçu",
+        -2.0,
+        phrases(
+            "quittance, le bailleur, loyer principal, recu de la somme, provision pour charges, quittance de loyer"
+        ),
+    ),
+    Cue(
+        "bulletin à retourner",
+        -1.5,
+        phrases("bulletin a retourner, je regle par, je commande, signature obligatoire, coupon reponse"),
+    ),
+    Cue(
+        "bulletin de paie",
+        -2.6,
+        phrases(
+            "bulletin de paie, bulletin de salaire, fiche de paie, net imposable, net a payer avant impot, csg, "
+            "traitement brut, salaire brut, prelevement a la source, payslip, gehaltsabrechnung"
         ),
     ),
     Cue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,6 +11,7 @@ from itertools import combinations
 from classifiers.cues import AGAINST, FOR, TILL
 from classifiers.wording import TITLES, Wording, fold, headings
 from models.geometry import MM_PER_INCH
+from models.reading import PageLook
 from models.text import PageText, TextLine
 from models.values.bank import check_iban, parse_iban
 from models.values.identifiers import check_siret, check_vat_id, parse_siret, parse_vat_id
@@ -27,8 +29,28 @@ _TITLE_WEIGHTS = {
     "rib": -3.5, "avis": -2.5, "declaration": -3.0, "contrat": -2.5,
 }  # fmt: skip
 """Log-odds of a clear title of each kind (`classifiers.wording.TITLES`), given by hand."""
+_WORDS: dict[str, tuple[str, ...]] = {
+    "facture": (
+        "facture", "factures", "avoir", "invoice", "rechnung", "gutschrift", "factuur", "factura", "fattura",
+        "honoraires",
+    ),
+    "devis": ("devis", "quotation", "quote", "angebot", "proforma", "estimation", "offre"),
+    "commande": ("commande", "order", "bestellung", "auftrag"),
+    "livraison": ("livraison", "delivery", "lieferschein", "lieferung", "intervention"),
+}  # fmt: skip
+"""What the papers of a purchase call themselves and one another, anywhere on the page."""
+_OFTEN = 3
+_TILL_WORDS = 160
+"""A till prints no more; on a longer page its words only tell how to pay."""
 _RECEIPT_MM = 90.0
 """Paper of tills is narrower than this."""
+
+
+LAYOUT = (
+    "montants à droite", "montants côte à côte", "plus grand montant répété", "total en bas",
+    "filets", "colonnes tracées", "cases", "écriture", "image", "page peu remplie",
+)  # fmt: skip
+"""Names of what the page's layout and look say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +69,8 @@ def names() -> tuple[str, ...]:
         "aucun montant", "peu de montants", "nombreux montants", "HT + TVA = TTC",
         "texte suivi", "lignes en colonnes", "peu de mots", "papier étroit", "date", "à remplir",
         "SIRET valide", "n° TVA valide", "IBAN valide", "suite",
+        *(f"mot {word}" for word in _WORDS), "facture souvent nommée",
+        *LAYOUT,
     )  # fmt: skip
 
 
@@ -60,14 +84,34 @@ def beforehand() -> tuple[float, ...]:
         -2.5, -0.8, 0.5, 1.6,
         -1.0, 0.5, -0.5, 1.0, 0.2, -1.5,
         0.3, 0.3, 0.3, 0.0,
+        1.0, -0.5, -0.2, -0.3, 0.5,
+        0.3, 0.0, 0.3, 0.3,
+        0.0, 0.0, -0.5, -0.5, -0.3, -0.5,
     )  # fmt: skip
 
 
-def evidence(text: PageText) -> Evidence:
-    """What one page says; a page that is no known form."""
+def evidence(text: PageText, look: PageLook | None = None) -> Evidence:
+    """What one page says and how it looks; a page that is no known form.
+
+    Args:
+        look: of the same page; `None` where it was not looked at.
+    """
     wording = Wording.of(text)
     cues = [float(wording.any_of(cue.phrases) is not None) for cue in (*FOR, TILL, *AGAINST)]
-    return Evidence((*cues, *_titles(text), *_amounts(text.lines), *_shape(text), *_identifiers(text.lines)))
+    if len(wording.flowing) > _TILL_WORDS:
+        cues[len(FOR)] *= 0.2
+    return Evidence(
+        (
+            *cues,
+            *_titles(text),
+            *_amounts(text.lines),
+            *_shape(text),
+            *_identifiers(text.lines),
+            *_named(wording),
+            *_places(text),
+            *_looks(look),
+        )
+    )
 
 
 def together(pages: Sequence[Evidence]) -> Evidence:
@@ -80,10 +124,10 @@ def together(pages: Sequence[Evidence]) -> Evidence:
     titled = next((page for page in pages if any(page.values[first:last])), pages[0])
     merged[first:last] = titled.values[first:last]
     named = names()
-    for name in ("aucun montant", "peu de montants", "peu de mots"):
+    for name in ("aucun montant", "peu de montants", "peu de mots", "page peu remplie"):
         at = named.index(name)
         merged[at] = min(page.values[at] for page in pages)
-    for name in ("texte suivi", "lignes en colonnes", "suite"):
+    for name in ("texte suivi", "lignes en colonnes", "suite", "cases", "écriture", "image"):
         at = named.index(name)
         merged[at] = pages[0].values[at]
     return Evidence(tuple(merged))
@@ -151,6 +195,43 @@ def _in_columns(lines: Sequence[TextLine]) -> float:
         else:
             rows.append([line])
     return sum(len(row) for row in rows if len(row) >= 3) / max(1, len(lines))
+
+
+def _named(wording: Wording) -> list[float]:
+    """Which papers the page names, and whether an invoice again and again."""
+    counts = [sum(word in named for word in wording.flowing) for named in _WORDS.values()]
+    return [*(float(count > 0) for count in counts), float(counts[0] >= _OFTEN)]
+
+
+def _places(text: PageText) -> list[float]:
+    """Where amounts stand: down the right side, beside one another, the largest of them again or below the rest."""
+    found = [(_cents(match), line.box) for line in text.lines for match in _AMOUNT.finditer(line.text)]
+    if not found:
+        return [0.0, 0.0, 0.0, 0.0]
+    right = sum(box.right > 0.7 * text.width for _, box in found)
+    rows = Counter(round(box.center_y / max(1.0, 0.6 * box.height)) for _, box in found)
+    largest = max(cents for cents, _ in found)
+    places = [box.center_y for cents, box in found if cents == largest]
+    middle = sorted(box.center_y for _, box in found)[len(found) // 2]
+    return [
+        min(1.0, right / 6),
+        sum(count for count in rows.values() if count >= 3) / len(found),
+        float(len(places) > 1),
+        float(len(found) > 2 and max(places) > middle),
+    ]
+
+
+def _looks(look: PageLook | None) -> list[float]:
+    if look is None:
+        return [0.0] * 6
+    return [
+        min(1.0, look.rules / 8),
+        min(1.0, look.uprights / 2),
+        min(1.0, look.cells / 60),
+        min(1.0, look.pen / 0.3),
+        min(1.0, look.picture / 0.1),
+        max(0.0, 1 - look.ink / 0.03),
+    ]
 
 
 def _identifiers(lines: Iterable[TextLine]) -> list[float]:

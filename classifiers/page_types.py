@@ -1,4 +1,4 @@
-"""What a page or a document is by its words: a supplier's invoice (or credit note), or something else.
+"""What a page or a document is by its words and its look: a supplier's invoice (or credit note), or something else.
 
 A logistic regression over named pieces of evidence (`classifiers.evidence`): the cues were chosen by hand from what law
 and habit put on each kind of letter, their weights are fitted on simulated mail and calibrated on mail of other seeds
@@ -18,10 +18,10 @@ from classifiers.clues import page_clues
 from classifiers.evidence import Evidence, evidence, names, together
 from models.definitions import DocumentType
 from models.errors import Misconfigured
-from models.reading import TypeMatch
+from models.reading import PageLook, TypeMatch
 from models.text import PageText
 
-__all__ = ["document_types", "page_clues", "page_types"]
+__all__ = ["document_evidence", "document_types", "page_clues", "page_types"]
 
 _REASONS = 4
 _SUREST = 0.998
@@ -50,20 +50,26 @@ def shipped_weights() -> TypeWeights:
     return TypeWeights(stored["bias"], tuple(stored["weights"].values()))
 
 
-def page_types(text: PageText) -> tuple[TypeMatch, ...]:
+def page_types(text: PageText, look: PageLook | None = None) -> tuple[TypeMatch, ...]:
     """How likely a page is a supplier's invoice or credit note, or something else.
 
     Args:
-        text: of one page that is not a known form.
+        text: of one page that is not a known form. look: of the same page, where it was looked at.
     Returns: both types, the likelier first; confidences are calibrated and add up to 1.
     """
-    return _judged(evidence(text), shipped_weights())
+    return _judged(evidence(text, look), shipped_weights())
 
 
-def document_types(pages: Sequence[PageText]) -> tuple[TypeMatch, ...]:
-    """The same for a document of several pages: its first ones and its last, on which totals stand."""
+def document_types(pages: Sequence[tuple[PageText, PageLook | None]]) -> tuple[TypeMatch, ...]:
+    """The same for a document of several pages, each with its look: its first ones and its last, on which totals
+    stand."""
+    return _judged(document_evidence(pages), shipped_weights())
+
+
+def document_evidence(pages: Sequence[tuple[PageText, PageLook | None]]) -> Evidence:
+    """What the pages of a document that are looked at say together."""
     looked_at = list(pages) if len(pages) <= _PAGES_LOOKED_AT else [*pages[: _PAGES_LOOKED_AT - 1], pages[-1]]
-    return _judged(together([evidence(page) for page in looked_at]), shipped_weights())
+    return together([evidence(text, look) for text, look in looked_at])
 
 
 def _judged(seen: Evidence, weights: TypeWeights) -> tuple[TypeMatch, ...]:
@@ -78,4 +84,4 @@ def _judged(seen: Evidence, weights: TypeWeights) -> tuple[TypeMatch, ...]:
 def _reason(parts: Sequence[float], *, for_it: bool) -> str:
     sided = [(part if for_it else -part, name) for part, name in zip(parts, names(), strict=True)]
     best = [name for part, name in sorted(sided, reverse=True)[:_REASONS] if part > 0.05]
-    return "mots : " + ", ".join(best) if best else "aucun indice"
+    return "indices : " + ", ".join(best) if best else "aucun indice"

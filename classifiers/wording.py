@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from models.text import PageText, TextLine
@@ -68,6 +69,11 @@ class Wording:
         return places
 
     @cached_property
+    def _misread(self) -> dict[str, list[int]]:
+        """Where words that were looked for stand, misread or not."""
+        return {}
+
+    @cached_property
     def _by_length(self) -> dict[int, list[str]]:
         lengths: dict[int, list[str]] = {}
         for word in self._places:
@@ -89,8 +95,12 @@ class Wording:
     def _places_of(self, word: str) -> list[int]:
         if len(word) < _FORGIVING_FROM:
             return self._places.get(word, [])
-        near = (read for step in (-1, 0, 1) for read in self._by_length.get(len(word) + step, ()))
-        return [at for read in near if alike(word, read) for at in self._places[read]]
+        if word not in self._misread:
+            near = [read for step in (-1, 0, 1) for read in self._by_length.get(len(word) + step, ())]
+            least = 0 if word[0].isdigit() else 1
+            found = process.extract(word, near, scorer=Levenshtein.distance, score_cutoff=least, limit=None)
+            self._misread[word] = [at for read, _, _ in found for at in self._places[read]]
+        return self._misread[word]
 
     def any_of(self, phrases: Iterable[str]) -> str | None:
         """The first of `phrases` that stands on the page."""
@@ -118,48 +128,57 @@ TITLES: dict[str, tuple[str, ...]] = {
         "honoraires, note d honoraire, decompte d honoraires, memoire de travaux, votre facture"
     ),
     "devis": phrases(
-        "devis, votre devis, estimation, devis estimatif, proposition de prix, proposition commerciale, "
-        "proposition tarifaire, offre de prix, proforma, facture proforma, "
-        "facture pro forma, quotation, quote, estimate, angebot, kostenvoranschlag, offerte, presupuesto, "
-        "proforma invoice"
+        "devis, votre devis, estimation, devis estimatif, proposition de prix, proposition commerciale, proposition "
+        "tarifaire, offre de prix, proforma, facture proforma, detail quantitatif estimatif, detail quantitatif, "
+        "detail estimatif, dqe, dpgf, bordereau des prix, decomposition du prix global, cadre de decomposition, "
+        "chiffrage, cotation, offre commerciale, devis descriptif, projet de devis, facture pro forma, quotation, "
+        "quote, estimate, angebot, kostenvoranschlag, offerte, presupuesto, proforma invoice"
     ),
     "commande": phrases(
-        "bon de commande, commande, purchase order, recapitulatif de commande, confirmation, arc, "
-        "engagement de depense, bon d engagement, commande publique, sales order, bestellung, order form, "
-        "lettre de commande, accuse de "
-        "reception de commande, confirmation de commande, order confirmation, auftragsbestatigung, ordre de "
-        "service, engagement, orden de compra"
+        "bon de commande, commande, purchase order, commande fournisseur, bulletin de commande, formulaire de "
+        "commande, bulletin d abonnement, bon de souscription, recapitulatif de commande, confirmation, arc, "
+        "engagement de depense, bon d engagement, commande publique, sales order, bestellung, order form, lettre de "
+        "commande, accuse de reception de commande, confirmation de commande, order confirmation, "
+        "auftragsbestatigung, ordre de service, engagement, orden de compra"
     ),
     "livraison": phrases(
-        "bon de livraison, bulletin de livraison, bl, bon de reception, bon de travail, lettre de voiture, "
+        "bon de livraison, bulletin de livraison, bl, bon de reception, bon de travail, bon de travaux, bon de retour, "
+        "bon d enlevement, bon de sortie, bon de pret, bon de reservation, liste de preparation, attachement, "
+        "bon d attachement, lettre de voiture, "
         "fiche d intervention, feuille d attachement, bordereau de transport, bordereau de livraison, "
         "delivery note, lieferschein, packing list, liste de "
         "colisage, bon d intervention, rapport d intervention, albaran"
     ),
     "relance": phrases(
-        "relance, rappel, lettre de relance, lettre de rappel, mise en demeure, dernier rappel, premiere "
+        "relance, rappel, lettre de relance, rappel amiable, troisieme relance, derniere relance, avis avant coupure, "
+        "3eme relance, dernier avis, lettre de rappel, mise en demeure, dernier rappel, premiere "
         "relance, deuxieme relance, avis de relance, rappel de paiement, facture impayee, factures impayees, "
         "reminder, payment reminder, mahnung, zahlungserinnerung, avis de mise en recouvrement, 1ere relance, "
         "2eme relance, commandement de payer"
     ),
     "releve": phrases(
-        "releve de compte, releve bancaire, releve de factures, extrait de compte, bank statement, statement "
-        "of account, account statement, kontoauszug, situation de compte, releve d operations, releve de "
-        "situation, releve"
+        "releve de compte, releve bancaire, releve de factures, releve des factures, echeancier, calendrier de "
+        "mensualisation, calendrier de paiement, plan de mensualisation, tableau d amortissement, plan de "
+        "remboursement, avis de paiement, avis de reglement, avis de virement, bordereau de reglement, detail du "
+        "virement, bulletin de paie, bulletin de salaire, fiche de paie, extrait de compte, bank statement, statement "
+        "of account, account statement, kontoauszug, situation de compte, releve d operations, releve de situation, "
+        "releve"
     ),
     "rib": phrases("releve d identite bancaire, rib, coordonnees bancaires, identite bancaire"),
     "avis": phrases(
-        "avis, notice, information, informations, note d information, avis aux abonnes, communique, tarifs, "
+        "avis, notice, information, avis de passage, avis de releve, releve des compteurs, bordereau d envoi, "
+        "bordereau de transmission, telecopie, informations, note d information, avis aux abonnes, communique, tarifs, "
         "nouveaux tarifs, grille tarifaire, avis de travaux, avis de coupure, preisliste"
     ),
     "declaration": phrases(
-        "declaration, etat de frais, ordre de mission, formulaire, cerfa, attestation, certificat, quittance, "
-        "demande, avis d imposition, avis "
-        "de taxe, expense report, note de frais, notice of assessment"
+        "declaration, etat de frais, talon de paiement, tip sepa, titre interbancaire de paiement, bulletin de "
+        "versement, quittance de loyer, attestation simplifiee, proces verbal, certificat de paiement, feuille d "
+        "heures, ordre de mission, formulaire, cerfa, attestation, certificat, quittance, demande, avis d imposition, "
+        "avis de taxe, expense report, note de frais, notice of assessment"
     ),
     "contrat": phrases(
-        "contrat, convention, marche public, acte d engagement, conditions generales, contract, agreement, "
-        "vertrag, conditions generales de vente"
+        "contrat, convention, reglement de la consultation, avis d appel public, lettre de consultation, marche "
+        "public, acte d engagement, conditions generales, contract, agreement, vertrag, conditions generales de vente"
     ),
 }
 """Kinds of documents by how their heading begins, folded; longer headings win over shorter ones."""
@@ -175,7 +194,7 @@ _ALSO_LABELS = frozenset(
         "bl, arc, confirmation, estimation, commande, engagement, bestellung, contrat, convention, vertrag, "
         "contract, agreement, rib, releve, avis, "
         "notice, information, informations, demande, tarifs, quote, estimate, rappel, angebot, livraison, offerte, "
-        "declaration, formulaire"
+        "declaration, formulaire, echeancier, attachement, cotation, dqe, dpgf, quittance"
     )
 )
 """Single words that also head a block of details on an invoice: titles only when they are printed large."""
@@ -248,7 +267,13 @@ def _comes_again(line: TextLine, lines: Sequence[TextLine]) -> bool:
 def _kind_at_start(words: Sequence[str]) -> tuple[str | None, int]:
     if words and words[0].startswith("factur") and _TO_WHOM_OR_WHEN.match(" ".join(words)):
         return None, 0
-    for phrase in _LONGEST_FIRST:
+    for phrase in _titles_beginning(words[0]) if words else ():
         if len(words) >= len(phrase) and all(alike(a, b) for a, b in zip(phrase, words, strict=False)):
             return _KIND_OF[phrase], len(phrase)
     return None, 0
+
+
+@lru_cache(maxsize=8192)
+def _titles_beginning(word: str) -> tuple[tuple[str, ...], ...]:
+    """Titles whose first word is `word` or was misread as it, the longest first."""
+    return tuple(phrase for phrase in _LONGEST_FIRST if alike(phrase[0], word))

@@ -275,6 +275,9 @@ class Document:
     form: str | None = None
     type_confidence: float | None = None
     type_reason: str = ""
+    boundary_confidence: float | None = None
+    """Calibrated probability that it begins and ends where it does; `None` when a person put it together."""
+    boundary_reason: str = ""
     lines: tuple[InvoiceLine, ...] = ()
     vat_breakdown: tuple[VatShare, ...] = ()
     reason: str = ""

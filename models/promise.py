@@ -180,7 +180,8 @@ def speaks(machine: FieldValue) -> bool:
 
 BLOCKING_FLAGS = frozenset(
     {
-        "crossed_out", "overwritten", "outside_cells", "several_ticked", "repaired", "unsure_type", "not_visible",
+        "crossed_out", "overwritten", "outside_cells", "several_ticked", "repaired", "unsure_type", "unsure_boundary",
+        "not_visible",
         "crossed_by", "covered",
         "page_missing", "nothing_written",
     }

@@ -106,7 +106,7 @@ class TypeMatch:
     confidence: float
     """Calibrated probability 0..1."""
     reason: str = ""
-    """Why, in words a supervisor can read: "mots : facture, TVA, total TTC"."""
+    """Why, in words a supervisor can read: "indices : titre facture, TVA, total TTC"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,24 @@ class PageClues:
     """Number of the document as printed, without spaces, in capitals."""
     continues: bool = False
     """It says that it goes on from or to another page: "suite", "report", "à reporter"."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageLook:
+    """How a page looks, whatever its words are."""
+
+    ink: float
+    """Share of the page that is ink, 0..1."""
+    rules: float
+    """Level rules, their lengths together in widths of the page."""
+    uprights: float
+    """Upright rules, their lengths together in heights of the page."""
+    cells: float
+    """Walls of boxes for single characters, about how many."""
+    pen: float
+    """Share of the ink in joined strokes taller than print, 0..1."""
+    picture: float
+    """Share of the page printed all over, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +228,22 @@ class PageReading:
     """The file had to be repaired to be opened: a person must look."""
     clues: PageClues | None = None
     """What its text says about document boundaries; for pages that are not a form."""
+    look: PageLook | None = None
+    """How it looks; for pages that are not a form."""
+
+
+SURE_OF_BOUNDARY = 0.95
+"""Below this calibrated confidence a person looks whether a document begins and ends where it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boundaries:
+    """How sure it is that a document begins and ends where it does."""
+
+    confidence: float
+    """Calibrated probability 0..1 of the least sure of its decisions."""
+    reason: str
+    """That decision in words a supervisor can read: "page 1, autre émetteur"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +256,8 @@ class DocumentReading:
     form: str | None
     type_confidence: float
     reason: str
+    boundaries: Boundaries | None = None
+    """How sure its first and last page are; `None` when nobody had to divide."""
     fields: dict[str, FieldValue] = field(default_factory=dict)
     lines: tuple[InvoiceLine, ...] = ()
     vat_breakdown: tuple[VatShare, ...] = ()

@@ -191,6 +191,7 @@ def documents_of(
             today=today,
             e_invoice=info.attachments[0].content if info.attachments and len(own) == info.pages else None,
             repaired=info.repaired,
+            boundaries=found.boundaries,
             incomplete=any(number + step in unread for number in own for step in (-1, 1)),
             policy=policy,
             suppliers=suppliers,
@@ -211,6 +212,14 @@ def as_json(result: Read | Rejected) -> dict[str, Any]:
         "form": document.form,
         "type_confidence": round(document.type_confidence, 4),
         "type_reason": document.reason,
+        **(
+            {
+                "boundary_confidence": round(document.boundaries.confidence, 4),
+                "boundary_reason": document.boundaries.reason,
+            }
+            if document.boundaries
+            else {}
+        ),
         "fields": {name: _field_as_json(value) for name, value in document.fields.items()},
         "lines": [asdict(line) for line in document.lines],
         "vat_breakdown": [asdict(share) for share in document.vat_breakdown],

@@ -9,6 +9,7 @@ from datetime import date
 from capture.cleaning import CleanedPage, clean
 from capture.sandbox import RasterPage
 from classifiers.forms import match_form
+from classifiers.look import page_look
 from classifiers.page_types import document_types, page_clues, page_types
 from extraction.acceptance import decide, shipped_thresholds
 from extraction.calibration import Calibration, calibrated, shipped_calibration
@@ -22,7 +23,15 @@ from models.definitions import DocumentType, FormDefinition, ZoneKind, field_def
 from models.errors import CaptureError, Unreadable
 from models.image import GrayImage
 from models.promise import Thresholds
-from models.reading import Decision, DocumentReading, FieldValue, PageReading, TypeMatch
+from models.reading import (
+    SURE_OF_BOUNDARY,
+    Boundaries,
+    Decision,
+    DocumentReading,
+    FieldValue,
+    PageReading,
+    TypeMatch,
+)
 from models.rules import Window, apply_rules, with_failures
 from models.text import PageText
 from pipeline.engines import Engines
@@ -105,8 +114,15 @@ def read_content(
         if as_form is not None:
             return as_form
     page_text = text if text is not None else engines.printed.read_page(image, reading.dpi)
+    look = page_look(image, dpi=reading.dpi)
     return replace(
-        reading, form=None, zones={}, text=page_text, types=page_types(page_text), clues=page_clues(page_text)
+        reading,
+        form=None,
+        zones={},
+        text=page_text,
+        types=page_types(page_text, look),
+        clues=page_clues(page_text),
+        look=look,
     )
 
 
@@ -137,6 +153,7 @@ def understand(
     e_invoice: bytes | None = None,
     repaired: bool = False,
     incomplete: bool = False,
+    boundaries: Boundaries | None = None,
     policy: Policy | None = None,
     suppliers: Suppliers | None = None,
 ) -> DocumentReading:
@@ -149,6 +166,7 @@ def understand(
         e_invoice: XML that the file carried, checked to be harmless.
         repaired: the file had to be mended to be opened.
         incomplete: a page beside it could not be read and may belong to it.
+        boundaries: how sure its first and last page are; `None` when nobody had to divide.
         policy: of the installation; what comes with the product when `None`.
         suppliers: the master file of the installation, when there is one.
     """
@@ -164,9 +182,12 @@ def understand(
             document = replace(document, fields=identified(document.fields, suppliers))
     if said:
         document = replace(document, document_type=said[0], type_confidence=1.0, reason="type donné par une personne")
+    document = replace(document, boundaries=boundaries)
     document = _judged(document, readings, policy or shipped_policy(), definition, today=today)
     if repaired or incomplete:
         return _to_a_person(document, flag="repaired" if repaired else "page_missing")
+    if boundaries is not None and boundaries.confidence < SURE_OF_BOUNDARY and not said:
+        return _to_a_person(document, flag="unsure_boundary")
     return document if document.type_confidence >= SURE_OF_TYPE else _to_a_person(document, flag="unsure_type")
 
 
@@ -245,7 +266,7 @@ def _type_of(readings: Sequence[PageReading]) -> TypeMatch:
         return TypeMatch(DocumentType.OTHER, 0.5, "aucun texte")
     if len(told) == 1:
         return told[0].types[0]
-    return document_types([reading.text for reading in told if reading.text is not None])[0]
+    return document_types([(reading.text, reading.look) for reading in told if reading.text is not None])[0]
 
 
 def _judged(

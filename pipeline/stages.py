@@ -36,7 +36,7 @@ from models.errors import REFUSALS, Misconfigured, Route, UnusableImage
 from models.jobs import Job, Step
 from models.ports import Clock, ImageStore, UnitOfWork
 from models.promise import is_drawn, speaks
-from models.reading import DocumentReading, PageReading
+from models.reading import Boundaries, DocumentReading, PageReading
 from models.releases import Release, ReleaseState, release_key
 from pipeline.exporting import Exporters, released_document
 from pipeline.jobs import Write
@@ -267,7 +267,13 @@ def separate_batch(batch_id: str, shop: Workshop) -> Write:
         position = 0
         for own, separation in separated:
             for found in separation.documents:
-                document = Document(batch_id=batch_id, position=position, formed_at=now)
+                document = Document(
+                    batch_id=batch_id,
+                    position=position,
+                    formed_at=now,
+                    boundary_confidence=found.boundaries.confidence,
+                    boundary_reason=found.boundaries.reason,
+                )
                 uow.documents.add(document)
                 for place, number in enumerate(found.pages):
                     uow.pages.get(own[number - 1].id).place(document.id, place)
@@ -278,7 +284,8 @@ def separate_batch(batch_id: str, shop: Workshop) -> Write:
                     batch_id=batch_id,
                     document_id=document.id,
                     pages=len(found.pages),
-                    by=found.reason,
+                    by=found.sign,
+                    confidence=round(found.boundaries.confidence, 4),
                 )
                 jobs.append(job_for(Step.RECOGNISE_DOCUMENT, document.id, batch, now=now))
                 position += 1
@@ -307,6 +314,11 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
         attachment = _e_invoice_of(pages, uow.masters.of_batch(document.batch_id))
         policy = policy_of(uow.policies.current(), shop.promise)
     said = (document.document_type, document.form) if document.type_confidence == 1.0 else None
+    boundaries = (
+        None
+        if document.boundary_confidence is None
+        else Boundaries(document.boundary_confidence, document.boundary_reason)
+    )
     readings = [stored[page.id].content for page in pages]
     pictures = [shop.images.load(page.image or "") for page in pages]
     again: dict[str, PageReading] = {}
@@ -328,6 +340,7 @@ def recognise_document(document_id: str, shop: Workshop) -> Write:
         e_invoice=shop.images.load(attachment) if attachment else None,
         repaired=repaired,
         incomplete=incomplete,
+        boundaries=boundaries,
         policy=policy,
         suppliers=shop.suppliers,
     )

@@ -11,7 +11,7 @@ from models.definitions import DocumentType, FormDefinition
 from models.errors import REFUSALS
 from models.geometry import MM_PER_INCH
 from models.ports import UnitOfWork
-from models.reading import PageReading
+from models.reading import SURE_OF_BOUNDARY, PageReading
 from models.releases import ReleaseState
 from models.text import Character
 from models.verification import KeyingAction, Role
@@ -148,12 +148,25 @@ def document_view(document: Document, say: Language, *, batch: Batch | None = No
         "state_words": say(DOCUMENT_WORDS[document.state]),
         "confidence": say.percent(document.type_confidence, 0),
         "type_reason": document.type_reason,
+        "boundary_confidence": say.percent(document.boundary_confidence, 0) if document.boundary_reason else "",
+        "boundary_reason": document.boundary_reason,
+        "boundary_hint": _boundary_hint(document, say),
         "reason": document.reason,
         "formed": say.moment(document.formed_at),
         "straight_through": document.straight_through,
         "batch_id": document.batch_id,
         "batch": batch.label if batch else "",
     }
+
+
+def _boundary_hint(document: Document, say: Language) -> str:
+    """What a person is asked to look at before naming the type; empty when the machine is sure of the pages."""
+    sure = document.boundary_confidence is None or document.boundary_confidence >= SURE_OF_BOUNDARY
+    if sure:
+        return ""
+    return say("Vérifiez que ces pages forment un seul document ({reason}), puis choisissez son type.").format(
+        reason=document.boundary_reason
+    )
 
 
 def options_of(field: Field, form: FormDefinition | None) -> list[View]:

@@ -183,6 +183,8 @@ documents = Table(
     _text("form", nullable=True),
     Column("type_confidence", Float(), nullable=True),
     _text("type_reason"),
+    Column("boundary_confidence", Float(), nullable=True),
+    _text("boundary_reason"),
     Column("lines", Json[tuple[InvoiceLine, ...]](tuple[InvoiceLine, ...]), nullable=False),
     Column("vat_breakdown", Json[tuple[VatShare, ...]](tuple[VatShare, ...]), nullable=False),
     _text("reason"),

@@ -46,6 +46,12 @@ def _classifier(data: Path, output: Path, seed: int) -> Iterable[str]:
     return train_classifier(data, output, seed)
 
 
+def _separation(data: Path, output: Path, seed: int) -> Iterable[str]:
+    from pipeline.training.separation import train_separation
+
+    return train_separation(data, output, seed)
+
+
 def draw_mail(data: Path, output: Path, seed: int, count: int, forms: int) -> Iterable[str]:
     """A simulated mailbag of `count` documents, some of them on `forms` forms drawn for it."""
     from pipeline.training.mail.mailbag import draw_mailbag
@@ -67,6 +73,7 @@ PROGRAMS: dict[str, Program] = {
     "invoice": _invoice,
     "line": _line,
     "ppocr": _ppocr,
+    "separation": _separation,
 }
 """What `depli train` may be asked for."""
 MAILBAG = "mailbag"

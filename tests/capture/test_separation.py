@@ -36,7 +36,7 @@ def test_separator_sheets_divide_and_blank_backs_are_set_aside() -> None:
     found = separate([PATCH, BLANK, PLAIN, BLANK, PATCH, BLANK, PLAIN, PLAIN])
 
     assert [document.pages for document in found.documents] == [(3,), (7, 8)]
-    assert found.documents[1].reason == "patch-t"
+    assert found.documents[1].sign == "patch-t"
     assert (found.separators, found.blanks) == ((1, 5), (2, 4, 6))
 
 
@@ -104,7 +104,7 @@ def test_a_sheet_that_calls_itself_a_separator_is_one_even_if_its_code_was_not_r
     found = separate([letter, sheet, letter])
 
     assert found.separators == (2,)
-    assert [document.reason for document in found.documents] == ["first-page", "separator-sheet"]
+    assert [document.sign for document in found.documents] == ["first-page", "separator-sheet"]
 
 
 def test_a_barcode_that_comes_again_on_nearly_empty_pages_is_a_separator() -> None:
@@ -158,6 +158,37 @@ def test_the_page_on_which_a_letter_closes_belongs_to_it() -> None:
     closes = replace(text(), text=print_of("Veuillez agréer nos salutations distinguées"), types=other)
 
     assert pages(opens, closes, opens) == [(1, 2), (3,)]
+
+
+def test_a_boundary_is_the_surer_the_more_signs_agree_and_says_which_they_are() -> None:
+    first = sheet({**FULL, 0.12: "25300 Pontarlier"}, document_number="F1", sender="siren:1")
+    lone = sheet(FULL)
+    clear = sheet(SHORT | {0.1: "59000 Lille"}, page_number=1, document_number="F2", sender="siren:2")
+
+    unsure, sure = (separate([first, page]).documents[-1].boundaries for page in (lone, clear))
+
+    assert 0.5 <= unsure.confidence < sure.confidence <= 1
+    assert "page 1" in sure.reason
+    assert unsure.reason
+
+
+def test_a_document_is_as_sure_as_the_least_sure_of_its_decisions() -> None:
+    first, second = text(page_number=1, page_count=2), text(page_number=2, page_count=2)
+    doubtful = sheet({0.1: "compteur gelé rue des Prés", 0.2: "le technicien passera", 0.25: "merci de votre appel"})
+
+    both, last = separate([first, second, doubtful]).documents
+
+    assert both.boundaries == last.boundaries
+    assert separate([PATCH, first, second]).documents[0].boundaries.confidence > both.boundaries.confidence
+
+
+def test_the_back_of_a_sheet_belongs_to_its_front_when_both_sides_were_scanned() -> None:
+    back = sheet({0.2: "Réclamations", 0.3: "Nos bureaux sont ouverts le matin.", 0.4: "Voir aussi notre site."})
+    fronts_only = [sheet(SHORT), back, sheet(SHORT), sheet(SHORT)]
+    both_sides = [sheet(SHORT), BLANK, sheet(SHORT), BLANK, sheet(SHORT), back, sheet(SHORT), BLANK]
+
+    assert (1, 2) not in pages(*fronts_only)
+    assert (5, 6) in pages(*both_sides)
 
 
 def sheet(rows: dict[float, str], **clues: object) -> PageReading:

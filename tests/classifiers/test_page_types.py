@@ -249,7 +249,7 @@ def test_the_two_confidences_add_up() -> None:
 def test_the_reason_names_what_was_seen() -> None:
     reason = page_types(page(POSITIVE["french"]))[0].reason
 
-    assert reason.startswith("mots : ")
+    assert reason.startswith("indices : ")
     assert "titre facture" in reason
 
 
@@ -378,7 +378,7 @@ def test_a_bill_paid_by_direct_debit_is_an_invoice() -> None:
 def test_the_pages_of_a_document_are_judged_together() -> None:
     first = page("Ets Roux\n#FACTURE N° 77\nDésignation | Qté | PU HT | Montant HT\nTerrassement | 2 | 50,00 | 100,00")
     second = page("Total HT | 100,00\nTVA 20 % | 20,00\nTotal TTC | 120,00\nNet à payer | 120,00\nÉchéance 30/12/2026")
-    together = document_types([first, second])[0]
+    together = document_types([(first, None), (second, None)])[0]
 
     assert together.document_type is INVOICE
     assert together.confidence >= page_types(first)[0].confidence

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
 from classifiers.evidence import beforehand, names
 from classifiers.page_types import document_types, shipped_weights
 from models.definitions import DocumentType
-from pipeline.training.classifier import calibration_error, fit, samples
+from pipeline.training.classifier import samples
+from pipeline.training.logistic import calibration_error, fit
+from pipeline.training.mail.as_read import as_read
+from pipeline.training.mail.letters import draw_letter
+from pipeline.training.mail.wording import words
 
 
 def test_every_piece_of_evidence_has_a_name_and_a_weight_of_its_own() -> None:
@@ -31,9 +37,29 @@ def test_a_fit_raises_what_goes_with_invoices_and_lowers_what_does_not() -> None
     x = (rng.random((400, len(names()))) < 0.3).astype(float)
     at = names().index("échéance")
 
-    with_it, against_it = fit(x, x[:, at] > 0), fit(x, x[:, at] == 0)
+    start = np.array([-2.0, *beforehand()])
+
+    with_it, against_it = fit(x, x[:, at] > 0, start, ridge=2.0), fit(x, x[:, at] == 0, start, ridge=2.0)
+    held = fit(x, x[:, at] == 0, start, ridge=1e6)
 
     assert with_it[1 + at] > beforehand()[at] > against_it[1 + at]
+    assert held[1:] == pytest.approx(np.array(beforehand()), abs=0.01)
+
+
+@pytest.mark.parametrize("kind", sorted({*words("letters"), *words("lookalikes")}))
+def test_every_kind_of_letter_can_be_drawn_and_is_none_of_ours(kind: str) -> None:
+    drawn = draw_letter(np.random.default_rng(11), kind, render=False)
+
+    assert drawn.truth["document_type"] == "other" and drawn.truth["fields"]["kind"] == kind
+    assert drawn.pdf is not None and drawn.pdf.startswith(b"%PDF")
+
+
+def test_a_letter_by_hand_is_pen_strokes_to_the_eye() -> None:
+    drawn = draw_letter(np.random.default_rng(5), "handwritten", render=False)
+    (text, look), *_ = as_read(drawn, np.random.default_rng(0), random.Random(0), rate=0.0)
+
+    assert look.pen > 0.1
+    assert document_types([(text, look)])[0].document_type is DocumentType.OTHER
 
 
 @pytest.mark.parametrize(("claimed", "expected"), [(0.75, 0.0), (0.95, 0.2)])

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
+from classifiers.page_types import page_types
+from models.definitions import DocumentType
+from models.geometry import Box
 from models.promise import is_eligible
-from models.reading import Decision, FieldValue, Value
+from models.reading import (
+    SURE_OF_BOUNDARY,
+    Boundaries,
+    Decision,
+    DocumentReading,
+    FieldValue,
+    PageReading,
+    Quality,
+    Value,
+)
+from models.text import PageText, TextLine
 from pipeline.engines import templates
-from pipeline.recognition import _suspicious_if_empty
+from pipeline.recognition import SURE_OF_TYPE, _suspicious_if_empty, understand
 
 CARD = next(t.definition for t in templates(()) if t.id == "tcard-a")
 
@@ -31,3 +46,35 @@ def test_one_mark_of_a_pen_is_enough(written: dict[str, Value]) -> None:
     found = _suspicious_if_empty(fields(**empty | written), CARD)
 
     assert all(is_eligible(value) for value in found.values())
+
+
+ROWS = (
+    "FACTURE N° FA2026-118", "Date de facture : 03/02/2026", "Désignation Quantité Prix unitaire HT",
+    "Total HT 100,00", "TVA 20 % 20,00", "Total TTC 120,00", "Net à payer 120,00", "Échéance 05/03/2026",
+)  # fmt: skip
+
+
+def understood(
+    boundaries: Boundaries | None, *, said: tuple[DocumentType, str | None] | None = None
+) -> DocumentReading:
+    lines = tuple(TextLine(row, Box(120, 200 + 90 * at, 900, 30), 0.99) for at, row in enumerate(ROWS))
+    text = PageText(lines, 1654, 2339, 200, "ocr")
+    page = PageReading(1654, 2339, 200, 0, 0.0, False, Quality(200, 1, 1, 0, False), text=text, types=page_types(text))
+    return understand([page], [1], (), today=date(2026, 2, 10), boundaries=boundaries, said=said)
+
+
+def test_an_unsure_boundary_sends_the_document_to_a_person() -> None:
+    sure = understood(Boundaries(SURE_OF_BOUNDARY, "page 1"))
+    unsure = understood(Boundaries(SURE_OF_BOUNDARY - 0.01, "page précédente pleine"))
+
+    assert sure.type_confidence >= SURE_OF_TYPE > unsure.type_confidence
+    assert unsure.boundaries is not None and unsure.boundaries.reason == "page précédente pleine"
+    assert unsure.fields and not any(is_eligible(value) for value in unsure.fields.values())
+    assert all(value.decision is Decision.TO_VERIFY for value in unsure.fields.values())
+
+
+def test_a_person_who_named_the_type_has_seen_the_pages() -> None:
+    said = understood(Boundaries(0.6, "page précédente pleine"), said=(DocumentType.SUPPLIER_INVOICE, None))
+
+    assert said.type_confidence == 1.0
+    assert not any("unsure_boundary" in value.flags for value in said.fields.values())

@@ -255,7 +255,7 @@ class Seeder:
         document = Document(batch_id=self.batch.id, position=self.documents, formed_at=NOW - age)
         self.documents += 1
         self.uow.documents.add(document)
-        reading = DocumentReading((1,), kind, form, 0.99 if sure else 0.41, "mots : mandat, SEPA")
+        reading = DocumentReading((1,), kind, form, 0.99 if sure else 0.41, "indices : mandat, SEPA")
         document.record_recognised(reading, sure_of_type=sure)
         self.uow.journal.append(
             "document_recognised",

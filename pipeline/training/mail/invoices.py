@@ -20,7 +20,7 @@ from pipeline.training.mail.invoice_sheet import WIDTH_MM, Block, Pair
 from pipeline.training.mail.invoice_table import Table, columns, look, spread
 from pipeline.training.mail.invoice_totals import TotalsSheet
 from pipeline.training.mail.overlays import handwritten_note, stamp
-from pipeline.training.mail.style import style
+from pipeline.training.mail.style import Style, style
 from pipeline.training.mail.wording import words
 
 
@@ -30,19 +30,20 @@ def draw_invoice(
     fonts: Path | None = None,
     seller: Company | None = None,
     buyer: Authority | None = None,
+    habits: Style | None = None,
     render: bool = True,
     overlays: bool = True,
 ) -> Drawn:
     """An invoice or credit note of a random layout.
 
     Args:
-        fonts: folder of further TrueType fonts. seller, buyer: invented when not given.
+        fonts: folder of further TrueType fonts. seller, buyer, habits: invented when not given.
         render: False leaves `pages` empty, the PDF holds all. overlays: stamps and notes may lie on the page.
     """
     seed = int(rng.integers(2**62))
     chance = random.Random(seed)
     found = facts(chance, seller=seller, buyer=buyer)
-    habits = style(chance, fonts=fonts)
+    habits = habits or style(chance, fonts=fonts)
     count = 1
     for _ in range(3):  # the number of pages is printed on each, so it is drawn until it is known
         sheet = _Invoice(found, habits, random.Random(seed + 1), pages=count, overlays=overlays)
@@ -55,19 +56,28 @@ def draw_invoice(
     return Drawn(pictures(pdf, colour=chance.random() < 0.3) if render else [], truth, pdf)
 
 
+_OFTEN_WITHOUT_PRICES = ("delivery", "work_order", "return_slip")
+
+
 def draw_lookalike(
-    rng: np.random.Generator, kind: str | None = None, *, fonts: Path | None = None, render: bool = True
+    rng: np.random.Generator,
+    kind: str | None = None,
+    *,
+    fonts: Path | None = None,
+    receiver: Authority | None = None,
+    render: bool = True,
 ) -> Drawn:
-    """A quote, pro forma, delivery note, order or confirmation: laid out as an invoice, and none.
+    """A quote, pro forma, delivery note, order, bill of quantities ...: laid out as an invoice, and none.
 
     Args:
         kind: a key of the wording's `lookalikes`; one of them by chance when not given.
+        receiver: invented when not given.
     """
     seed = int(rng.integers(2**62))
     chance = random.Random(seed)
     listed = words("lookalikes")
     kind = kind or chance.choice(sorted(listed))
-    found = replace(facts(chance), credit=False, paid=Decimal(0))
+    found = replace(facts(chance, buyer=receiver), credit=False, paid=Decimal(0))
     if kind == "order":  # the town hall writes, the supplier is written to
         seller, buyer = found.seller, found.buyer
         found.seller = replace(seller, name=buyer.name, address=buyer.address, siret=buyer.siret)
@@ -76,7 +86,7 @@ def draw_lookalike(
     habits = replace(
         habits, labels=habits.labels | {name: chance.choice(texts) for name, texts in listed[kind].items()}
     )
-    priced = kind != "delivery" or chance.random() < 0.35
+    priced = kind not in _OFTEN_WITHOUT_PRICES or chance.random() < 0.35
     count = 1
     for _ in range(3):
         sheet = _Invoice(found, habits, random.Random(seed + 1), count, overlays=True, lookalike=kind, priced=priced)

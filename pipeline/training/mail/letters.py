@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.training.mail.correspondents import Address, address, authority, company, iban, person
+from pipeline.training.mail.correspondents import Address, Authority, address, authority, company, iban, person
 from pipeline.training.mail.drawing import Drawn, Paper, pictures, width_mm, wrapped
 from pipeline.training.mail.invoices import draw_lookalike
 from pipeline.training.mail.overlays import scrawl, stamp
@@ -26,19 +26,25 @@ _INK = (0.1, 0.15, 0.45)
 
 
 def draw_letter(
-    rng: np.random.Generator, kind: str | None = None, *, fonts: Path | None = None, render: bool = True
+    rng: np.random.Generator,
+    kind: str | None = None,
+    *,
+    fonts: Path | None = None,
+    receiver: Authority | None = None,
+    render: bool = True,
 ) -> Drawn:
     """A letter that is no invoice and no known form.
 
     Args:
         kind: a key of the wording's `letters` or `lookalikes`; by chance when not given, lookalikes in 40 %.
+        receiver: invented when not given.
     Returns: its truth is `other`, with the kind among the fields.
     """
     chance = random.Random(int(rng.integers(2**62)))
     if kind in words("lookalikes") or (kind is None and chance.random() < 0.4):
-        return draw_lookalike(rng, kind, fonts=fonts, render=render)
+        return draw_lookalike(rng, kind, fonts=fonts, receiver=receiver, render=render)
     kind = kind or chance.choice(sorted(words("letters")))
-    letter = _Letter(kind, words("letters")[kind], chance, style(chance, fonts=fonts))
+    letter = _Letter(kind, words("letters")[kind], chance, style(chance, fonts=fonts), receiver)
     pdf = letter.draw()
     truth = {"document_type": "other", "form": None, "fields": {"kind": kind}}
     return Drawn(pictures(pdf, colour=chance.random() < 0.25) if render else [], truth, pdf)
@@ -52,6 +58,7 @@ class _Letter:
     wording: dict[str, Any]
     chance: random.Random
     style: Style
+    receiver: Authority | None = None
     paper: Paper = field(default_factory=Paper)
 
     def __post_init__(self) -> None:
@@ -62,13 +69,14 @@ class _Letter:
         self.size = chance.uniform(9, 11.8) if self.wording["layout"] != "table" else self.style.size_pt
         self.step = self.size * self.style.leading * 0.353
         self.company, self.authority = company(chance), authority(chance)
+        self.authority = self.receiver or self.authority
         self.numbers_pages = chance.random() < 0.5
         self.title = chance.choice(self.wording["titles"])
 
     def draw(self) -> bytes:
         layouts: dict[str, Callable[[], None]] = {
             "letter": self._letter, "table": self._table, "articles": self._articles, "form": self._form,
-            "poster": self._poster, "cv": self._cv, "text": self._text,
+            "poster": self._poster, "cv": self._cv, "text": self._text, "hand": self._hand, "email": self._email,
         }  # fmt: skip
         layouts[self.wording["layout"]]()
         if self.chance.random() < 0.15:
@@ -217,6 +225,48 @@ class _Letter:
                     bold=True,
                 )
             y = self._paragraphs(y, self._sentences(self.chance.choice([3, 6, 9]))) + self.step
+        self._foot()
+
+    def _hand(self) -> None:
+        """Pen strokes, and behind them, white on white, the words that a reader would make of them."""
+        y = self._penned([" ".join(part.title() for part in person(self.chance)), *address(self.chance).printed], 22)
+        y = self._penned([self.style.day(self.day)], y + 2)
+        y = self._penned([self._filled(self.title)], y + 4)
+        self._penned(self._sentences(self.chance.choice([2, 4, 6, 10])), y + 4)
+
+    def _penned(self, texts: list[str], y: float) -> float:
+        room = self.right - self.left
+        step = self.chance.uniform(7.5, 10.5)
+        for text in texts:
+            for line in wrapped(text, self.style.family.regular, 13, room):
+                if y > _BOTTOM_MM:
+                    return y
+                wide = min(room, width_mm(line, self.style.family.regular, 13))
+                self.paper.text(self.left, y, line, font=self.style.family.regular, size_pt=13, colour=(1.0, 1.0, 1.0))
+                scrawl(self.paper, self.chance, self.left, y - 1.5, width_mm=wide, ink=_INK)
+                y += step
+        return y
+
+    def _email(self) -> None:
+        """A message printed by a mail program."""
+        chance = self.chance
+        y = self._put(self.left, 18, chance.choice(["", "Boîte de réception", self.authority.name]), bold=True)
+        mine = self.company.name.lower().replace(" ", "-")
+        heads = {
+            "De": f"{' '.join(part.title() for part in person(chance))} <contact@{mine}.fr>",
+            "Envoyé": f"{self.style.day(self.day)} {chance.randrange(7, 20)}:{chance.randrange(10, 60)}",
+            "À": f"comptabilite@{self.authority.address.town.lower().replace(' ', '-')}.fr",
+            "Objet": self._filled(self.title),
+        }
+        if chance.random() < 0.5:
+            heads["Pièces jointes"] = f"{chance.choice(['FA', 'Facture_', 'doc', 'scan'])}{self._number()}.pdf"
+        for label, value in heads.items():
+            y = self._put(self.left, y, f"{label} : {value}")
+        self.paper.rule(self.left, y, self.right, y, pt=0.5)
+        y = self._paragraphs(y + 2 * self.step, self._sentences(chance.choice([2, 4, 7])))
+        y = self._put(self.left, y + self.step, " ".join(part.title() for part in person(chance)))
+        for line in (self.company.name, *self.company.address.printed, self.style.phone(self.company.phone)):
+            y = self._put(self.left, y, line)
         self._foot()
 
     # parts ------------------------------------------------------------------------------------------------------

@@ -334,7 +334,7 @@ function paintChoices(item) {
   state.chosen = new Set(isClassify(item) || proposed === undefined || proposed === null ? [] : [proposed].flat());
   ui.check.textContent = '';
   ui.check.dataset.level = 'none';
-  ui.expected.textContent = isClassify(item) ? texts.classifyHint : item.kind === 'whole' ? texts.wholeHint : isMany(item) ? texts.chooseMany : texts.chooseOne;
+  ui.expected.textContent = isClassify(item) ? item.packet.document.boundary_hint || texts.classifyHint : item.kind === 'whole' ? texts.wholeHint : isMany(item) ? texts.chooseMany : texts.chooseOne;
   ui.choices.setAttribute('aria-multiselectable', isMany(item));
   ui.choices.replaceChildren(
     ...choicesOf(item).map((choice) => {
