@@ -66,7 +66,7 @@ DECIDING: dict[str, Sign] = {
     "back-of-card": Sign("verso de la carte", -4.0),
     "page-of-form": Sign("page du formulaire", -3.0),
     "between-sheets": Sign("entre deux séparateurs", -5.0),
-    "one-file": Sign("fichier d'un seul tenant", -4.0),
+    "one-file": Sign("fichier d'un seul tenant", -6.0),
     "stamped-back": Sign("verso tamponné", -3.0),
     "next-page": Sign("page suivante", -4.5),
     "same-number": Sign("même numéro de document", -4.0),
@@ -182,7 +182,7 @@ def signs(
 ) -> tuple[float, ...]:
     """The numbers that are weighed, as `names` names them."""
     deciding = [float(code == sign) for code in DECIDING]
-    if page.form is not None or document[0].form is not None or page.text is None:
+    if page.form is not None or document[0].form is not None or page.text is None or sign == "one-file":
         return (*deciding, *(0.0 for _ in _BESIDE))
     return (*deciding, *(float(seen) for seen in _beside(document, page, same_sheet)))
 

@@ -164,8 +164,9 @@ def _boundary_hint(document: Document, say: Language) -> str:
     sure = document.boundary_confidence is None or document.boundary_confidence >= SURE_OF_BOUNDARY
     if sure:
         return ""
-    return say("Vérifiez que ces pages forment un seul document ({reason}), puis choisissez son type.").format(
-        reason=document.boundary_reason
+    return say(
+        "Vérifiez que ces pages forment un seul document (%(reason)s), puis choisissez son type.",
+        reason=document.boundary_reason,
     )
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 from capture.separation import separate
 from models.definitions import DocumentType
 from models.geometry import Box
-from models.reading import Barcode, FormMatch, PageClues, PageReading, Quality, Separator, TypeMatch
+from models.reading import SURE_OF_BOUNDARY, Barcode, FormMatch, PageClues, PageReading, Quality, Separator, TypeMatch
 from models.text import PageText, TextLine
 
 PLAIN = PageReading(1654, 2339, 200, 0, 0.0, False, Quality(200, 1, 1, 0, False), clues=PageClues())
@@ -142,6 +142,7 @@ def test_a_file_written_by_a_program_is_one_document() -> None:
 
     assert pages(first, terms) == [(1, 2)]
     assert pages(first, terms, another) == [(1, 2), (3,)]
+    assert separate([first, terms]).documents[0].boundaries.confidence >= SURE_OF_BOUNDARY
 
 
 def test_names_of_senders_divide_nothing_and_identifiers_do() -> None:

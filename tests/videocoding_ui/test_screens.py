@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from models.batch import DocumentState, PageState
+from models.batch import Document, DocumentState, PageState
+from models.reading import SURE_OF_BOUNDARY
 from models.releases import ReleaseState
 from tests.videocoding_ui.desk_app import DeskApp
-from tests.videocoding_ui.seed import XSS
+from tests.videocoding_ui.seed import NOW, XSS
 from tests.videocoding_ui.visitor import Visitor
 from videocoding_ui import catalogue
 from videocoding_ui.keymap import key_map
 from videocoding_ui.language import SUPPORTED, Languages
+from videocoding_ui.views import document_view
 
 SCREENS = (
     "/lots",
@@ -241,3 +243,17 @@ def test_no_text_for_people_is_hard_coded_in_the_scripts() -> None:
         code = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
         for literal in re.findall(r"'([^'\n]*)'", code):
             assert not re.search(r"[à-ÿÀ-Ý]|\w \w+ \w", literal), (path.name, literal)
+
+
+@pytest.mark.parametrize("code", SUPPORTED)
+def test_an_unsure_boundary_asks_to_look_at_the_pages_and_says_why(code: str) -> None:
+    say = Languages(timezone="Europe/Paris").choose(code)
+
+    def hint(confidence: float | None) -> str:
+        document = Document(
+            batch_id="b", position=0, formed_at=NOW, boundary_confidence=confidence, boundary_reason="page 1"
+        )
+        return str(document_view(document, say)["boundary_hint"])
+
+    assert "(page 1)" in hint(SURE_OF_BOUNDARY - 0.01)
+    assert hint(SURE_OF_BOUNDARY) == hint(None) == ""
