@@ -15,7 +15,7 @@ from capture.borders import find_paper
 from capture.orientation import turned, upright_turn
 from capture.patch_codes import find_patch
 from models.geometry import MM_PER_INCH
-from models.image import FloatArray, GrayImage, shrunk
+from models.image import FloatArray, GrayImage, gray_counts, shrunk
 from models.reading import Barcode, Quality, Separator
 
 STRIPS, SAMPLED = 24, 0.2
@@ -165,12 +165,12 @@ def measure_quality(page: GrayImage, *, dpi: float, skew_left_deg: float = 0.0) 
     sample = np.concatenate(strips)
     if dpi > 220:
         sample = cv2.resize(sample, None, fx=200 / dpi, fy=200 / dpi, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    grays = np.bincount(sample.ravel(), minlength=256)
+    grays = gray_counts(sample)
     paper = _percentile(grays, 85)
     inked = grays[: max(0, int(paper) - 40)]
     ink = _percentile(inked, 20) if inked.sum() > 200 else paper
     contrast = max(0.0, min(1.0, (paper - ink) / 255))
-    slopes = np.bincount(cv2.absdiff(sample[:, 1:], sample[:, :-1]).ravel(), minlength=256)
+    slopes = gray_counts(np.asarray(cv2.absdiff(sample[:, 1:], sample[:, :-1]), np.uint8))
     slopes[:21] = 0
     steep = _percentile(slopes, 90) if slopes.sum() > 200 else 0.0
     sharpness = max(0.0, min(1.0, steep / max(60.0, paper - ink)))
@@ -192,6 +192,6 @@ def is_bitonal(scan: GrayImage) -> bool:
     return bool(((sample > 15) & (sample < 240)).mean() < 0.012)
 
 
-def _percentile(histogram: NDArray[np.int64], percent: float) -> float:
+def _percentile(histogram: NDArray[np.float64], percent: float) -> float:
     """The gray level below which so many percent of the counted pixels lie."""
     return float(np.searchsorted(np.cumsum(histogram), histogram.sum() * percent / 100))

@@ -304,35 +304,38 @@ def _means(part: Depth, axis: int) -> FloatArray:
     return np.asarray(cv2.reduce(part, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
 
 
-def _medians(rows: NDArray[Any]) -> FloatArray:
-    """The median of each column, shape (columns,)."""
-    low, high = (len(rows) - 1) // 2, len(rows) // 2
-    ordered = np.partition(np.ascontiguousarray(rows.T), (low, high), axis=1)
-    return np.asarray((ordered[:, low].astype(np.float32) + ordered[:, high]) / 2, np.float32)
+def _medians(values: NDArray[Any]) -> FloatArray:
+    """Medians along the last axis, which goes."""
+    low, high = (values.shape[-1] - 1) // 2, values.shape[-1] // 2
+    ordered = np.partition(values, (low, high), axis=-1)
+    return np.asarray((ordered[..., low].astype(np.float32) + ordered[..., high]) / 2, np.float32)
 
 
 def _merged(lines: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
     """The lines, each once: neighbouring cells share theirs."""
     kept: list[tuple[float, float, float]] = []
     for line in sorted(lines):
-        twin = next((k for k in kept if abs(k[0] - line[0]) < 2.5 and abs(k[1] - line[1]) < 4), None)
-        if twin is None:
+        for before in reversed(kept):
+            if line[0] - before[0] >= 2.5:
+                kept.append(line)
+                break
+            if abs(before[1] - line[1]) < 4:
+                break
+        else:
             kept.append(line)
     return kept
 
 
 def _half_thickness(depth: Depth, lines: Sequence[tuple[float, float, float]]) -> int:
     """Half the breadth of the printed lines, pixels, measured where most of them agree."""
-    profiles = []
-    for x, top, bottom in lines:
-        column = round(x)
-        if column - 8 < 0 or column + 9 > depth.shape[1]:
-            continue
-        part = depth[max(0, round(top)) : round(bottom), column - 8 : column + 9]
-        profiles.append(_medians(part))
-    if not profiles:
+    spans = [(round(x) - 8, max(0, round(top)), min(depth.shape[0], round(bottom))) for x, top, bottom in lines]
+    spans = [span for span in spans if span[0] >= 0 and span[0] + 17 <= depth.shape[1] and span[2] > span[1]]
+    if not spans:
         return 2
-    usual = _medians(np.array(profiles))
+    columns = np.array([left for left, _, _ in spans])[:, None, None] + np.arange(17)[:, None]
+    # lines of one comb are as long to within a pixel
+    rows = np.array([top for _, top, _ in spans])[:, None, None] + np.arange(min(end - top for _, top, end in spans))
+    usual = _medians(_medians(depth[rows, columns]).T)
     peak = float(usual[5:12].max())
     if peak < 8:
         return 1

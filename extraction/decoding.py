@@ -21,7 +21,7 @@ FLOOR = 2e-4
 MISWRITTEN = 0.02
 """Share of people who write a number whose check digits are wrong, or a day that does not exist."""
 _NEGLIGIBLE = 1e-7
-"""A month so much less likely than the likeliest is not looked at day by day."""
+"""A month so much less likely than the likeliest is not looked at day by day, nor is any day of an empty field."""
 _TRIED = 6
 """Alternatives a cell that are followed when nothing else is said."""
 
@@ -290,9 +290,6 @@ def day(
     cells = cells_of(characters)
     if len(cells) not in (6, 8):
         return []
-    empty = 1.0
-    for cell in cells:
-        empty *= cell.get("", FLOOR)
     days = _pair(cells[0], cells[1])
     months = _pair(cells[2], cells[3])
     years = _years(cells[4:], pivot)
@@ -300,6 +297,16 @@ def day(
     window = _months(earliest, latest, usual)
     norm = 30.4 * sum(weight for *_, weight in window)
     by_month = [(months.get(month, 0.0) * years.get(year, 0.0), weight) for year, month, weight in window]
+    digits = blank = 1.0
+    for cell in cells:
+        digits *= sum(p for c, p in cell.items() if c.isdigit())
+        blank *= cell.get("", FLOOR)
+    # A string of digits that is no day of the window, one of 10 ** n.
+    other = MISWRITTEN * digits / 10 ** len(cells)
+    blank *= 50 / 10 ** len(cells)
+    some_day = sum(likely * weight for likely, weight in by_month) * sum(days.values()) / max(norm, 1e-9)
+    if some_day + other < _NEGLIGIBLE * blank:
+        return [Guess("", 1.0)]
     negligible = _NEGLIGIBLE * max((likely * weight for likely, weight in by_month), default=0.0)
     for (year, month, _), (likely, weight) in zip(window, by_month, strict=True):
         if likely * weight < negligible:
@@ -309,12 +316,6 @@ def day(
             if earliest <= written <= latest:
                 weights.append((likely * days[number_of_day] * usual(written), written))
     total = sum(weight for weight, _ in weights) / max(norm, 1e-9) * (1 - MISWRITTEN)
-    # A string of digits that is no day of the window, one of 10 ** n.
-    digits = 1.0
-    for cell in cells:
-        digits *= sum(p for c, p in cell.items() if c.isdigit())
-    other = MISWRITTEN * digits / 10 ** len(cells)
-    blank = empty / 10 ** len(cells) * 50
     whole = total + other + blank
     if whole <= 0:
         return []

@@ -34,6 +34,8 @@ def decode_comb(
     empty = math.prod(character.probability("") for character in characters)
     if value_type == "date" and len(characters) in (6, 8):
         return _dates(name, characters, today)
+    if value_type in _FILLED and 1 - _left_empty(characters) < _HARDLY:
+        return [Guess("", 1.0)]
     if value_type == "city":
         found = decode_place(characters, postal_code)
     else:
@@ -49,12 +51,21 @@ _FILLED = frozenset({"siret", "iban", "phone", "postal_code", "bic"})
 _FEWEST_WRITTEN = 5
 
 
-def _all_or_nothing(found: Sequence[Guess], characters: Sequence[Character]) -> list[Guess]:
+_HARDLY = 1e-6
+"""Probability under which no value is looked for in a comb that looks empty."""
+
+
+def _left_empty(characters: Sequence[Character]) -> float:
+    """Probability that a comb that would be filled is empty."""
     blanks = [min(max(character.probability(""), FLOOR), 1 - FLOOR) for character in characters]
     # The cells most likely written, as many as the shortest such value has.
     written = math.prod(1 - p for p in sorted(blanks)[:_FEWEST_WRITTEN])
     empty = math.prod(sorted(blanks)[:_FEWEST_WRITTEN])
-    share = empty / (empty + written)
+    return empty / (empty + written)
+
+
+def _all_or_nothing(found: Sequence[Guess], characters: Sequence[Character]) -> list[Guess]:
+    share = _left_empty(characters)
     rest = [Guess(g.text, g.probability * (1 - share)) for g in found if g.text]
     return sorted([*rest, Guess("", share)], key=lambda g: -g.probability)
 

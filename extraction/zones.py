@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -150,10 +151,18 @@ class _Sheet:
         return self.placed.cut(self.page, area, px_per_mm=px_per_mm)
 
     def blank(self, area: Box, px_per_mm: float) -> GrayImage:
-        """The same part of the blank form."""
-        unit = np.array([[self.template.dpi / MM_PER_INCH, 0, 0], [0, self.template.dpi / MM_PER_INCH, 0], [0, 0, 1]])
-        plain = Placement(unit, np.zeros((0, 2)), np.zeros((0, 2)))
-        return plain.cut(self.template.blanks[self.number - 1], area, px_per_mm=px_per_mm)
+        """The same part of the blank form; not to be changed."""
+        return _blank(self.template, self.number, area, px_per_mm)
+
+
+@lru_cache(maxsize=512)
+def _blank(template: FormTemplate, number: int, area: Box, px_per_mm: float) -> GrayImage:
+    """A part of a page of a blank form: the same for all its scans."""
+    unit = np.array([[template.dpi / MM_PER_INCH, 0, 0], [0, template.dpi / MM_PER_INCH, 0], [0, 0, 1]])
+    plain = Placement(unit, np.zeros((0, 2)), np.zeros((0, 2)))
+    cut = plain.cut(template.blanks[number - 1], area, px_per_mm=px_per_mm)
+    cut.setflags(write=False)
+    return cut
 
 
 NOT_VISIBLE = "not_visible"

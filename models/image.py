@@ -34,6 +34,15 @@ def shrunk(image: GrayImage, scale: float) -> GrayImage:
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def gray_counts(image: GrayImage) -> NDArray[np.float64]:
+    """How many pixels have each gray level, shape (256,).
+
+    Args:
+        image: shape (height, width), uint8, not empty.
+    """
+    return cv2.calcHist([image], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+
+
 def percentile(image: GrayImage, percent: float) -> float:
     """The gray level below which so many percent of the pixels lie: as `numpy.percentile`, several times faster.
 
@@ -42,7 +51,7 @@ def percentile(image: GrayImage, percent: float) -> float:
     """
     if not image.size:
         return 0.0
-    counts = cv2.calcHist([image], [0], None, [256], [0, 256]).ravel().cumsum(dtype=np.float64)
+    counts = gray_counts(image).cumsum()
     place = (image.size - 1) * percent / 100
     low = int(place)
     below = int(counts.searchsorted(low + 1))
