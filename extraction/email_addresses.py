@@ -99,12 +99,12 @@ def _split(compact: str) -> tuple[str, str]:
 
 
 def _without_misread_at(local: str) -> str:
-    return local[:-1] if local[-1] in _LIKE_AT else local
+    return local[:-1] if local[-1] in LIKE_AT else local
 
 
-_LIKE_AT = "aco0e6q9gd"
+LIKE_AT = "aco0e6q9gd"
 """What an @ is misread as."""
-_LIKE_DIGITS = str.maketrans("lioszbgq", "11052699")
+LIKE_DIGITS = str.maketrans("lioszbgq", "11052699")
 
 
 def _provider(domain: str) -> tuple[str, int]:
@@ -125,10 +125,10 @@ def like_names(guess: Guess, names: Iterable[str]) -> Guess:
         names: of the writer as read elsewhere on the form.
     """
     local, at, domain = guess.text.partition("@")
-    parts = [plain for name in names if (plain := _plain(name))]
+    parts = [plain for name in names if (plain := plain_name(name))]
     if not at or not parts:
         return guess
-    made = _combinations(parts)
+    made = local_parts(parts)
     match = re.fullmatch(r"(.*?)([0-9]*)", local)
     stem, tail = (match[1], match[2]) if match else (local, "")
     best = min(made, key=lambda candidate: (Levenshtein.distance(stem, candidate), candidate), default=None)
@@ -138,7 +138,7 @@ def like_names(guess: Guess, names: Iterable[str]) -> Guess:
         # A point or underscore between two names is what is overlooked most easily.
         parted = bool(re.search(r"[._-]", stem)) or stem in parts
         return Guess(guess.text, 1 - (1 - guess.probability) * 0.3 if parted else min(guess.probability, 0.9))
-    rest = stem.removeprefix(best).translate(_LIKE_DIGITS)
+    rest = stem.removeprefix(best).translate(LIKE_DIGITS)
     if stem.startswith(best) and rest.isdigit() and len(rest) < 3:
         return Guess(f"{best}{rest}{tail}@{domain}", max(guess.probability, 0.6))
     distance = Levenshtein.distance(stem, best)
@@ -147,17 +147,36 @@ def like_names(guess: Guess, names: Iterable[str]) -> Guess:
     return guess
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name as it stands in an address: small letters without accents, nothing else."""
     bare = "".join(c for c in unicodedata.normalize("NFD", name.lower()) if not unicodedata.combining(c))
     return re.sub(r"[^a-z]", "", bare)
 
 
-def _combinations(parts: Sequence[str]) -> set[str]:
-    """first.last, last_first, flast, ... of two names; names alone."""
-    made = {*parts, "".join(parts[:2])} if parts else set()
+def name_parts(names: Iterable[str]) -> tuple[str, ...]:
+    """The single names that addresses are made of, without initials; a few at most."""
+    parts = (plain_name(part) for name in names for part in re.split(r"[^\w']+", name))
+    return tuple(dict.fromkeys(part for part in parts if len(part) > 1))[:_NAMES]
+
+
+_NAMES = 6
+
+
+def local_parts(parts: Sequence[str]) -> tuple[str, ...]:
+    """What people put before the @: first.last, last_first, flast, ... of two names; names alone.
+
+    Args:
+        parts: names in small letters without accents.
+    """
+    made = [*parts, "".join(parts[:2])] if parts else []
     for a in parts:
         for b in parts:
             if a != b:
-                made.update(f"{a}{sign}{b}" for sign in ("", ".", "_", "-"))
-                made.update(f"{a[0]}{sign}{b}" for sign in ("", ".", "_", "-"))
-    return made
+                made += [f"{a}{sign}{b}" for sign in SIGNS]
+                made += [f"{a[0]}{sign}{b}" for sign in SIGNS]
+                made.append(f"{a}{b[0]}")
+    return tuple(dict.fromkeys(made))
+
+
+SIGNS = ("", ".", "_", "-")
+"""What may stand between two names in an address."""

@@ -59,7 +59,7 @@ def form_fields(pages: Mapping[int, PageReading], definition: FormDefinition, *,
         fields[name] = _field(name, parts, definition, today=today, postal_code=near) if parts else _missing(name)
         if name.endswith("postal_code"):
             _reweigh(fields, name, _of_town(definition.zones_named(name.replace("postal_code", "city")), seen))
-    fields = _together(fields)
+    fields = _together(fields, seen)
     return {name: _checked(_as_seen(field)) for name, field in fields.items()}
 
 
@@ -169,14 +169,16 @@ def _mark_strength(reading: Reading, probability: float) -> tuple[bool, float]:
     return "filled" not in reading.flags, probability
 
 
-def _together(fields: dict[str, FieldValue]) -> dict[str, FieldValue]:
+def _together(fields: dict[str, FieldValue], seen: Mapping[str, _Seen]) -> dict[str, FieldValue]:
     """Fields that say something of each other: the likelier pair of values wins."""
     fields = dict(fields)
     _reweigh(fields, "meter_index", _index_after(fields.get("previous_index")))
     _reweigh(fields, "subscriber_reference", _within(fields.get("barcode")))
     _reweigh(fields, "iban", _of_a_bank)
     _bic_of_bank(fields)
-    _address_of(fields)
+    if "email" in seen and not seen["email"].reading.alternatives:
+        # What names of whole texts was weighed with the writer's names already.
+        _address_of(fields)
     for city in ("city", "debtor_city"):
         _place_like(fields, fields.get(city))
     return fields

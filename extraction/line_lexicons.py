@@ -5,14 +5,16 @@ Soft lists only: what they do not hold can still be read where the writing is cl
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache, partial
+from string import digits
 
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from extraction.email_addresses import PROVIDERS
+from extraction.email_addresses import LIKE_AT, LIKE_DIGITS, PROVIDERS, SIGNS, local_parts
 from extraction.words import lists
 from models.values.places import communes, plain_names, plain_place
 
@@ -22,23 +24,64 @@ _NEAR = 3
 """And so many neighbours taken of each."""
 
 
-def proposals(value_type: str) -> Callable[[Sequence[str]], Iterable[str]] | None:
-    """For a type of value: from texts that were read to texts that may be meant; `None` where nothing is known."""
+def proposals(value_type: str, names: Sequence[str] = ()) -> Callable[[Sequence[str]], Iterable[str]] | None:
+    """For a type of value: from texts that were read to texts that may be meant; `None` where nothing is known.
+
+    Args:
+        names: of the writer, in small letters without accents; addresses are mostly made of them.
+    """
+    if value_type == "email":
+        return partial(_addresses, made=local_parts(names))
     return _PROPOSALS.get(value_type)
 
 
-def _addresses(texts: Sequence[str]) -> Iterable[str]:
-    """The same addresses at the providers that are nearest; an @ where none was read."""
+def _addresses(texts: Sequence[str], made: Collection[str]) -> Iterable[str]:
+    """The same addresses at the providers that are nearest, of the writer's names, with an @ where none was read."""
     for text in texts[:_ASKED]:
         compact = "".join(text.split())
-        local, at, domain = compact.rpartition("@")
-        if at:
-            for provider, _, _ in process.extract(domain, PROVIDERS, scorer=Levenshtein.distance, limit=_NEAR):
-                yield f"{local}@{provider}"
-            continue
-        for local, provider in _parted(compact):
-            yield f"{local}@{provider}"
-            yield f"{local[:-1]}@{provider}"
+        head, at, tail = compact.rpartition("@")
+        parts = [(head, tail)] if at else [*_parted(compact), *_at_like_letters(compact)]
+        for local, domain in parts:
+            near = [provider for provider, _ in _nearest(domain, PROVIDERS)]
+            locals_ = [local, *_of_names(local, made)]
+            for found in dict.fromkeys((domain, _mended_ending(domain), *near)):
+                yield from (f"{own}@{found}" for own in locals_)
+
+
+def _nearest(text: str, known: Collection[str], limit: int = _NEAR) -> list[tuple[str, int]]:
+    """Those that differ least, with the number of characters by which they do."""
+    return [(name, int(far)) for name, far, _ in process.extract(text, known, scorer=Levenshtein.distance, limit=limit)]
+
+
+def _of_names(local: str, made: Collection[str]) -> Iterable[str]:
+    """What is made of the writer's names and differs little from what stands before the @, its number kept."""
+    stem = local.rstrip(digits)
+    for near, far in _nearest(stem, made, 2 * len(SIGNS)):
+        if far <= max(2, len(near) // 3):
+            yield near + local[len(stem) :]
+    for name in made:
+        # Letters of a number read as letters.
+        if local.startswith(name) and (number := local[len(name) :].translate(LIKE_DIGITS)).isdigit():
+            yield name + number
+
+
+def _at_like_letters(compact: str) -> Iterable[tuple[str, str]]:
+    """The text parted at each letter that an @ may have been read as."""
+    for place in range(2, len(compact) - 3):
+        if compact[place] in LIKE_AT and "." in compact[place + 2 :]:
+            yield compact[:place], compact[place + 1 :]
+
+
+def _mended_ending(domain: str) -> str:
+    """A domain of the ending that is nearest: what stands behind its last point is a known one."""
+    found = re.fullmatch(r"(.+)[^a-z0-9]([a-z]{2,3})", domain)
+    if not found or found[2] in _ENDINGS:
+        return domain.replace("_", ".") if found else domain
+    ((ending, far),) = _nearest(found[2], _ENDINGS, 1)
+    return f"{found[1]}.{ending}" if far == 1 else domain
+
+
+_ENDINGS = ("fr", "com", "net", "org", "eu")
 
 
 def _parted(compact: str) -> list[tuple[str, str]]:
@@ -85,7 +128,6 @@ def _near_words(texts: Sequence[str], value_type: str) -> Iterable[str]:
 
 
 _PROPOSALS: dict[str, Callable[[Sequence[str]], Iterable[str]]] = {
-    "email": _addresses,
     "city": _near_places,
     "name": lambda texts: _near_words(texts, "name"),
     "street": lambda texts: _near_words(texts, "street"),

@@ -6,18 +6,19 @@ soft: a word that no list holds is unlikely, not impossible.
 
 from __future__ import annotations
 
+import copy
 import gzip
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from string import ascii_lowercase
+from string import ascii_lowercase, digits
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.email_addresses import PROVIDERS
+from extraction.email_addresses import PROVIDERS, local_parts
 from extraction.words import lists
 from models.values.places import communes, unaccented
 
@@ -34,9 +35,8 @@ _IN_TEXT = 0.6
 """Share of French words that is given by how often they come, the rest by the dictionary alone."""
 _REMEMBERED = 200_000
 
-_NUMBER = "0"
-"""Stands for the digits before a place in an address."""
 _BEGUN = re.compile(r"[^\W\d_]*$")
+_DIGITS_BEGUN = re.compile(r"[0-9]*$")
 
 
 class Words:
@@ -133,36 +133,49 @@ class AddressModel:
 
     _SIGNS: Mapping[str, float] = {"@": 0.5, ".": 0.16, "_": 0.1, "-": 0.08, "+": 0.002}
     """What follows the end of a name; digits share the rest."""
-    _AFTER_NUMBER: Mapping[str, float] = {"@": 0.36, ".": 0.01, "_": 0.01, "-": 0.01}
+    _AFTER_NUMBER: Mapping[str, float] = {"@": 0.9, ".": 0.025, "_": 0.025, "-": 0.025}
 
     _JOINED = 0.35
     """Share of names that another follows without a sign between them."""
+
+    _OWN = 0.6
+    """Share of the names in an address that are the writer's own, where those are known."""
 
     def __init__(self, names: Mapping[str, float], providers: Mapping[str, float]) -> None:
         """Args:
         names, providers: how often each comes; need not add up to anything.
         """
-        total = sum(names.values())
-        initials = {letter: 0.05 * total / len(ascii_lowercase) for letter in ascii_lowercase}
-        every = {**initials, **names}
-        self._names, self._providers = Words.of(every), Words.of(providers)
-        whole = sum(every.values())
-        self._shares = {name: weight / whole for name, weight in every.items()}
+        self._providers = Words.of(providers)
+        self._kinds: tuple[tuple[float, Words, Mapping[str, float]], ...] = ((1.0, *_with_initials(names)),)
+        self._made: Collection[str] = ()
         self._known: dict[tuple[str, bool, str], float] = {}
         self._masses: dict[str, tuple[float, float]] = {}
+
+    def of(self, names: Sequence[str]) -> AddressModel:
+        """The model for somebody of these names, in small letters without accents."""
+        if not names:
+            return self
+        own = copy.copy(self)
+        _, words, shares = self._kinds[0]
+        own._kinds = ((1 - self._OWN, words, shares), (self._OWN, *_with_initials(dict.fromkeys(names, 1.0))))
+        own._made = local_parts(names)
+        own._known, own._masses = {}, {}
+        return own
 
     def __call__(self, before: str, character: str) -> float:
         """How much likelier than usual a character is after the beginning of an address; 1.0 is neither."""
         local, at, domain = before.partition("@")
         found = _BEGUN.search(local)
-        run = _NUMBER if local[-1:].isdigit() else found.group() if found else ""
+        number = _DIGITS_BEGUN.search(local)
+        run = (number.group() if number else "") or (found.group() if found else "")
         key = (domain if at else run, bool(at), character)
         if key not in self._known:
             if len(self._known) > _REMEMBERED:
                 self._known.clear()
             chance = self._in_domain(domain, character) if at else self._in_local(key[0], character)
             self._known[key] = (chance / _EVEN) ** _TRUST
-        return self._known[key]
+        made = character == "@" and not at and local.rstrip(digits).rstrip("._-") in self._made
+        return self._known[key] * (_OF_OWN_NAMES if made else 1.0)
 
     def _in_domain(self, domain: str, character: str) -> float:
         if character == "@":
@@ -172,8 +185,9 @@ class AddressModel:
         return 0.1 * _EVEN + 0.9 * listed
 
     def _in_local(self, run: str, character: str) -> float:
-        if run == _NUMBER:
-            return 0.055 if character.isdigit() else self._AFTER_NUMBER.get(character, 0.003)
+        if run[:1].isdigit():
+            further = _further(run)
+            return further / 10 if character.isdigit() else (1 - further) * self._AFTER_NUMBER.get(character, 0.003)
         begun, ended = self._of_names(run)
         if character.isalpha():
             listed = self._of_names(run + character)[0] / begun if begun > 0 else 0.0
@@ -190,17 +204,48 @@ class AddressModel:
             # How likely a name begins at each place.
             starts = [1.0]
             for stop in range(1, len(run) + 1):
-                before = sum(starts[k] * self._shares.get(run[k:stop], 0.0) for k in range(stop))
+                before = sum(starts[k] * self._share(run[k:stop]) for k in range(stop))
                 starts.append(self._JOINED * before)
-            begun = sum(
-                start * (self._names.begun(run[k:]) if run[k:] else 1.0) for k, start in enumerate(starts) if start
-            )
+            begun = sum(start * self._begun(run[k:]) for k, start in enumerate(starts) if start)
             self._masses[run] = begun, starts[-1] / self._JOINED
         return self._masses[run]
 
+    def _share(self, name: str) -> float:
+        return sum(share * own.get(name, 0.0) for share, _, own in self._kinds)
 
-def writing_model(value_type: str) -> Likely | None:
-    """The model of what is written for a type of value; `None` where anything may stand."""
+    def _begun(self, start: str) -> float:
+        return sum(share * words.begun(start) for share, words, _ in self._kinds) if start else 1.0
+
+
+def _further(number: str) -> float:
+    """How likely a number in an address has one more digit: a county, a year of two or four digits, a post code."""
+    if number[:2] in ("19", "20") and len(number) in (2, 3):
+        return 0.6 if len(number) == 2 else 0.9
+    return (0.7, 0.15, 0.2, 0.05)[len(number) - 1] if len(number) < 5 else 0.03
+
+
+def _with_initials(names: Mapping[str, float]) -> tuple[Words, dict[str, float]]:
+    """Names and their first letters, which stand for them in addresses; and the share of each."""
+    total = sum(names.values())
+    letters = sorted({name[0] for name in names}) if len(names) < len(ascii_lowercase) else ascii_lowercase
+    every = {**dict.fromkeys(letters, _INITIALS * total / len(letters)), **names}
+    whole = sum(every.values())
+    return Words.of(every), {name: weight / whole for name, weight in every.items()}
+
+
+_INITIALS = 0.05
+_OF_OWN_NAMES = 4.0
+"""How much likelier an address is that the writer's names make up as people do, numbers aside."""
+
+
+def writing_model(value_type: str, names: Sequence[str] = ()) -> Likely | None:
+    """The model of what is written for a type of value; `None` where anything may stand.
+
+    Args:
+        names: of the writer, in small letters without accents; addresses are mostly made of them.
+    """
+    if value_type == "email":
+        return _addresses().of(names)
     maker = _MODELS.get(value_type)
     return maker() if maker else None
 
@@ -288,5 +333,4 @@ _MODELS: Mapping[str, Callable[[], Likely]] = {
     "name": _names,
     "city": _places,
     "street": _streets,
-    "email": _addresses,
 }

@@ -360,8 +360,8 @@ def _reference(characters: Sequence[Character]) -> list[Guess]:
     return decoding.run(characters, _ALNUM + "-/.")
 
 
-def _name(characters: Sequence[Character]) -> list[Guess]:
-    """Names of people and firms."""
+def decode_name(characters: Sequence[Character]) -> list[Guess]:
+    """Names of people and firms that may stand in a comb, best first."""
     people = (vocabulary("surname"), 0.42), (vocabulary("first"), 0.36), (vocabulary("particle", "firm"), 0.08)
     return decode_words(characters, (Mixture(people, 0.14),))
 
@@ -392,7 +392,7 @@ _SPECIAL: Mapping[str, Callable[[Sequence[Character]], list[Guess]]] = {
     "reference": _reference,
     "iban": _iban,
     "bic": _bic,
-    "name": _name,
+    "name": decode_name,
     "street": _street,
 }
 

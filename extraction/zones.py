@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -16,11 +16,13 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from extraction.combs import Comb, cut_comb
+from extraction.email_addresses import name_parts
 from extraction.line_lexicons import proposals
 from extraction.readers import marks
 from extraction.readers.line_search import Likely
 from extraction.registration import Placement, placement
 from extraction.writing_models import writing_model
+from extraction.written_values import decode_name
 from models.definitions import Charset, Zone, ZoneKind, field_definition
 from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage
@@ -132,10 +134,31 @@ def read_zones(
             read[zone_key(zone)] = _read_signature(sheet, zone)
         elif zone.kind is ZoneKind.BARCODE:
             read[zone_key(zone)] = _read_barcode(sheet, zone, barcodes)
-        elif zone.kind in (ZoneKind.PRINTED, ZoneKind.LINE):
+        elif zone.kind in (ZoneKind.PRINTED, ZoneKind.LINE) and zone.charset is not Charset.EMAIL:
             read[zone_key(zone)] = _read_text(sheet, zone, readers)
+    for zone in zones:
+        if zone.kind in (ZoneKind.PRINTED, ZoneKind.LINE) and zone.charset is Charset.EMAIL:
+            # Addresses last: they are mostly made of the names on the same page.
+            read[zone_key(zone)] = _read_text(sheet, zone, readers, names=_names_on(zones, read))
     hidden = _hidden(sheet, zones)
     return {key: _unseen(read[key]) if key in hidden else read[key] for key in map(zone_key, zones)}
+
+
+def _names_on(zones: Sequence[Zone], read: Mapping[str, Reading]) -> tuple[str, ...]:
+    """The names that were read with some confidence, taken apart as addresses are made of them."""
+    names = []
+    for zone in zones:
+        reading = read.get(zone_key(zone))
+        if reading is None or field_definition(zone.name, zones=(zone,)).value_type != "name":
+            continue
+        if zone.kind is ZoneKind.COMB:
+            names += [guess.text for guess in decode_name(reading.characters)[:1] if guess.probability > _SURE_OF_NAME]
+        elif (reading.confidence or 0.0) > _SURE_OF_NAME:
+            names.append(reading.text)
+    return name_parts(names)
+
+
+_SURE_OF_NAME = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,7 +316,7 @@ def _code_pictures(cut: GrayImage) -> list[GrayImage]:
     return [np.asarray(picture, np.uint8) for picture in (cut, otsu, local, along, half)]
 
 
-def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
+def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders, *, names: Sequence[str] = ()) -> Reading:
     up, down = (2.6, 2.2) if zone.kind is ZoneKind.LINE else (0.6, 0.6)
     area = Box(zone.box.x - 0.8, zone.box.y - up, zone.box.width + 1.6, zone.box.height + up + down)
     cut = sheet.cut(area, LINE_PX_PER_MM)
@@ -306,7 +329,7 @@ def _read_text(sheet: _Sheet, zone: Zone, readers: ZoneReaders) -> Reading:
     alphabet = ALPHABETS.get(zone.charset)
     if zone.handwritten and readers.written is not None:
         value_type = field_definition(zone.name, zones=(zone,)).value_type
-        likely, propose = writing_model(value_type), proposals(value_type)
+        likely, propose = writing_model(value_type, names), proposals(value_type, names)
         read = readers.written.read_line(line, alphabet, likely=likely, propose=propose)
     else:
         read = _read_print(line, zone, alphabet, readers)

@@ -23,11 +23,12 @@ def folding(classes: Sequence[str], alphabet: str) -> tuple[FloatArray, tuple[st
     """How to turn the classes of a head into those of a field.
 
     A capital in a field of small letters counts as its small letter, an accented letter in a field without accents as
-    its base: people write as they are used to. What has no like in the field is dropped.
+    its base: people write as they are used to. Where no blank can stand, a gap is an underscore or a point that went
+    with the ruled line it was written on. What has no like in the field is dropped.
 
     Args:
         classes: class 0 is the CTC blank.
-    Returns: shape (classes, field's classes), 0 or 1; and the field's classes, the blank first.
+    Returns: shape (classes, field's classes), 0 to 1; and the field's classes, the blank first.
     """
     kept = ("", *dict.fromkeys(alphabet))
     place = {name: number for number, name in enumerate(kept)}
@@ -37,7 +38,14 @@ def folding(classes: Sequence[str], alphabet: str) -> tuple[FloatArray, tuple[st
         like = next((form for form in _forms(name) if form in place), None)
         if like:
             matrix[number, place[like]] = 1.0
+        elif name == " " and "_" in place:
+            for sign, share in _IN_A_GAP.items():
+                matrix[number, place[sign]] = share
     return matrix, kept
+
+
+_IN_A_GAP = {"_": 0.7, ".": 0.3}
+"""What a gap in an address may have held."""
 
 
 def _forms(name: str) -> list[str]:

@@ -109,6 +109,18 @@ def test_a_filled_card_is_read_whole(
     assert all(field.box is not None and field.confidence is not None for field in fields.values())
 
 
+def test_an_address_weighed_with_the_names_is_not_bent_to_them_again(templates: tuple[FormTemplate, ...]) -> None:
+    form = definition(templates, "tcard-b")
+    name = Reading("DRAPIER", 0.99, Box(80, 10, 400, 60), "print")
+    texts = (("sdrapier@yahoo.com", 0.7), ("drapier@yahoo.com", 0.1))
+    email = Reading(texts[0][0], texts[0][1], Box(80, 80, 400, 60), "writing", alternatives=texts)
+
+    fields = form_fields({1: page_with(form.id, {"subscriber_name": name, "email": email})}, form, today=TODAY)
+
+    assert fields["email"].value == "sdrapier@yahoo.com"
+    assert fields["email"].confidence == pytest.approx(0.7, abs=0.01)
+
+
 def test_a_box_of_an_exclusive_group_is_its_value(templates: tuple[FormTemplate, ...]) -> None:
     form = definition(templates, "sepa-mandate-a")
     zones = {"payment_type=recurrent": mark(False), "payment_type=one_off": mark(True)}

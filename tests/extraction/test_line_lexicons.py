@@ -18,6 +18,8 @@ from models.reading import Reading
         ("email", "marie.petit@orauge.fr", "marie.petit@orange.fr"),
         ("email", "marie.petitagmail.com", "marie.petit@gmail.com"),
         ("email", "marie.petiteyahoo.tr", "marie.petit@yahoo.fr"),
+        ("email", "marie.petitemairie-dole.fr", "marie.petit@mairie-dole.fr"),
+        ("email", "marie.petit@mairie_fr", "marie.petit@mairie.fr"),
         ("city", "Poutarlier", "Pontarlier"),
         ("city", "VILLENEUVE D'ASCO", "VILLENEUVE-D'ASCQ"),
         ("name", "Marie Lefebvne", "Marie Lefebvre"),
@@ -26,6 +28,22 @@ from models.reading import Reading
 )
 def test_what_is_usual_there_is_proposed(value_type: str, read: str, meant: str) -> None:
     propose = proposals(value_type)
+
+    assert propose is not None
+    assert meant in set(propose([read]))
+
+
+@pytest.mark.parametrize(
+    ("read", "meant"),
+    [
+        ("horset_lilane62@laposte.net", "bouvet_liliane62@laposte.net"),
+        ("l.bowet@orange.fr", "l.bouvet@orange.fr"),
+        ("liliane.bouvetl2@free.fr", "liliane.bouvet12@free.fr"),
+        ("lilianebouvet@orauge.fr", "liliane.bouvet@orange.fr"),
+    ],
+)
+def test_addresses_of_the_writers_names_are_proposed(read: str, meant: str) -> None:
+    propose = proposals("email", ("bouvet", "liliane"))
 
     assert propose is not None
     assert meant in set(propose([read]))

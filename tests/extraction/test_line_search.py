@@ -85,3 +85,15 @@ def test_capitals_and_accents_count_as_what_the_field_allows() -> None:
 
     assert kept == ("", "e", "@")
     assert folded(probabilities, matrix)[0] == pytest.approx([1 / 7, 6 / 7, 0], abs=1e-4)
+
+
+def test_a_gap_where_no_blank_can_stand_is_a_sign_that_was_lost() -> None:
+    classes = ("", "a", " ")
+    gap = np.array([[0.1, 0.0, 0.9]], np.float32)
+
+    matrix, kept = folding(classes, "a._")
+    blanks, with_blanks = folding(classes, "a._ ")
+
+    lost = dict(zip(kept, folded(gap, matrix)[0], strict=True))
+    assert lost["_"] > lost["."] > 0.2
+    assert dict(zip(with_blanks, folded(gap, blanks)[0], strict=True))[" "] == pytest.approx(0.9, abs=1e-4)

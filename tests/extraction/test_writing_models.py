@@ -57,5 +57,23 @@ def test_a_number_in_an_address_goes_on_with_digits() -> None:
     assert log_likelihood(likely, "harry.koch61@gmail.com") > log_likelihood(likely, "harry.koch6l@gmail.com") + 1
 
 
+def test_an_address_is_likely_made_of_the_writers_names() -> None:
+    anybody, somebody = writing_model("email"), writing_model("email", ("xavi", "zubeldia"))
+
+    assert anybody is not None
+    assert somebody is not None
+    for own in ("xavi.zubeldia@orange.fr", "xzubeldia31@free.fr", "zubeldia_xavi@mairie-x.fr"):
+        assert log_likelihood(somebody, own) > log_likelihood(anybody, own) + 3
+    other = "marie.petit@orange.fr"
+    assert log_likelihood(somebody, other) == pytest.approx(log_likelihood(anybody, other), abs=4)
+
+
+def test_a_year_in_an_address_has_four_digits() -> None:
+    likely = writing_model("email")
+
+    assert likely is not None
+    assert log_likelihood(likely, "marie1993@free.fr") > log_likelihood(likely, "marie193@free.fr")
+
+
 def test_codes_have_no_model() -> None:
     assert writing_model("reference") is None

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from extraction.zones import ZoneReaders, read_zones
+from extraction.readers.line_search import Likely
+from extraction.zones import Propose, ZoneReaders, read_zones
 from models.definitions import Charset
 from models.geometry import Box
 from models.image import GrayImage
@@ -241,3 +242,35 @@ def test_printed_references_may_hold_signs(card: FormTemplate) -> None:
 
     assert read_with(lines, card)["meter_serial"].text == "EAU12/26"
     assert any(alphabet is not None and {"/", "."} <= set(alphabet) for alphabet in lines.alphabets)
+
+
+class Writing(Lines):
+    """A reader of handwriting that answers with what is proposed for it."""
+
+    def read_line(
+        self,
+        image: GrayImage,
+        alphabet: str | None = None,
+        *,
+        likely: Likely | None = None,
+        propose: Propose | None = None,
+    ) -> Reading:
+        proposed = set(propose(["zubeldla.xavl@orange.fr"])) if propose else set()
+        text = "zubeldia.xavi@orange.fr" if "zubeldia.xavi@orange.fr" in proposed else "nothing proposed"
+        return Reading(text, 0.9, Box(0, 0, image.shape[1], image.shape[0]), "writing")
+
+
+class Printed(Lines):
+    def read_line(self, image: GrayImage, alphabet: str | None = None) -> Reading:
+        return Reading("ZUBELDIA XAVI", 0.99, Box(0, 0, image.shape[1], image.shape[0]), "print")
+
+
+def test_an_address_is_read_with_the_names_on_the_same_page(card: FormTemplate) -> None:
+    page = card.blanks[0].copy()
+    write(page, "ZUBELDIA XAVI", zone_px(card, "subscriber_name"))
+    write(page, "zubeldia.xavi@o", zone_px(card, "email"))
+    readers = ZoneReaders(glyphs=InkedCells(), printed=Printed(), written=Writing())
+
+    found = read_zones(page, dpi=card.dpi, template=card, match=match(card), readers=readers)
+
+    assert found["email"].text == "zubeldia.xavi@orange.fr"
