@@ -35,6 +35,8 @@ STRETCH = 1.3
 """Handwriting is narrower than the print that one expects."""
 _DOUBT = 0.9
 """A line that is less sure is shown to the reader of print too."""
+VIEW_SHARES = (0.7, 0.3)
+"""What this network's opinion of a text counts, and that of the reader of print, which errs more often."""
 _UNNAMED = 0.15
 """Power of the share that named texts have by the picture: much of the rest is texts that nobody would write."""
 _EMPTY = 0.99
@@ -93,7 +95,7 @@ class HandwrittenLineReader:
         weighed = weigh(views, likely, propose, sharpness=self._sharpness)
         if not weighed or weighed[0][1] < _DOUBT:
             views.append(view(registry.session(_PRINT), line, alphabet, stretch=STRETCH))
-            weighed = weigh(views, likely, propose, sharpness=self._sharpness)
+            weighed = weigh(views, likely, propose, sharpness=self._sharpness, shares=VIEW_SHARES)
         if not weighed:
             return Reading("", 0.0, zone, self.name)
         text, confidence = weighed[0]
@@ -141,37 +143,44 @@ def _folding(classes: tuple[str, ...], alphabet: str) -> tuple[FloatArray, tuple
 
 
 def weigh(
-    views: Sequence[View], likely: Likely | None, propose: Propose | None, *, sharpness: float
+    views: Sequence[View],
+    likely: Likely | None,
+    propose: Propose | None,
+    *,
+    sharpness: float,
+    shares: Sequence[float] | None = None,
 ) -> list[tuple[str, float]]:
     """Texts with their probabilities, best first: each view names some, all views weigh all.
 
     Args:
         likely, propose: as for `HandwrittenLineReader.read_line`.
         sharpness: power that makes probabilities honest, fitted on writers held out.
+        shares: what each view counts; all the same when `None`.
     """
     named = dict.fromkeys(
         text for look in views for text, _ in likeliest(look.probabilities, look.classes, likely=likely)
     )
-    seen = _log_means(views, list(named))
+    seen = _log_means(views, list(named), shares)
     if propose is not None:
         ranked = sorted(seen, key=lambda text: -seen[text])
-        seen.update(_log_means(views, [text for text in dict.fromkeys(propose(ranked)) if text not in seen]))
+        seen.update(_log_means(views, [text for text in dict.fromkeys(propose(ranked)) if text not in seen], shares))
     if not seen:
         return []
     # Where the views disagree, or texts nobody named are likely, the sum stays under 1: some of that is doubt.
     named_share = min(1.0, sum(math.exp(sharpness * mass) for mass in seen.values())) ** _UNNAMED
     meant = {text: mass + (log_likelihood(likely, text) if likely else 0.0) for text, mass in seen.items()}
     largest = max(meant.values())
-    shares = {text: math.exp(sharpness * (mass - largest)) for text, mass in meant.items()}
-    whole = sum(shares.values()) / named_share
-    return sorted(((text, share / whole) for text, share in shares.items()), key=lambda item: -item[1])
+    weights = {text: math.exp(sharpness * (mass - largest)) for text, mass in meant.items()}
+    whole = sum(weights.values()) / named_share
+    return sorted(((text, weight / whole) for text, weight in weights.items()), key=lambda item: -item[1])
 
 
-def _log_means(views: Sequence[View], texts: Sequence[str]) -> dict[str, float]:
+def _log_means(views: Sequence[View], texts: Sequence[str], shares: Sequence[float] | None) -> dict[str, float]:
     """Logarithm of how likely each text is by the picture, the mean of all views; without those that cannot be."""
     if not texts:
         return {}
-    means = np.mean([log_masses(look.probabilities, look.classes, texts) for look in views], axis=0)
+    logs = [log_masses(look.probabilities, look.classes, texts) for look in views]
+    means = np.average(logs, axis=0, weights=shares)
     return {text: float(mean) for text, mean in zip(texts, means, strict=True) if mean > -np.inf}
 
 

@@ -22,7 +22,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from extraction.readers.handwritten import STRETCH, HandwrittenLineReader, View, prepared, view, weigh
+from extraction.readers.handwritten import STRETCH, VIEW_SHARES, HandwrittenLineReader, View, prepared, view, weigh
 from extraction.readers.line_search import Likely, aligned
 from extraction.writing_models import writing_model
 from models.errors import Misconfigured
@@ -335,7 +335,7 @@ def fitted_sharpness(views: Sequence[tuple[Sequence[View], Likely | None, str]])
     for power in _POWERS:
         total = 0.0
         for looks, likely, truth in views:
-            text, confidence = (weigh(looks, likely, None, sharpness=power) or [("", 0.0)])[0]
+            text, confidence = (weigh(looks, likely, None, sharpness=power, shares=VIEW_SHARES) or [("", 0.0)])[0]
             sure = min(0.999, max(0.001, confidence))
             total -= float(np.log(sure if text == truth else 1 - sure))
         surprise.append(total)

@@ -76,6 +76,11 @@ def test_views_that_disagree_leave_doubt() -> None:
     assert together < 0.5
 
 
+@pytest.mark.parametrize(("shares", "text"), [((0.7, 0.3), "a"), ((0.3, 0.7), "b")])
+def test_the_view_that_counts_more_decides(shares: tuple[float, float], text: str) -> None:
+    assert weigh([SURE_OF_A, SURE_OF_B], None, None, sharpness=1.0, shares=shares)[0][0] == text
+
+
 def test_what_people_write_decides_between_texts_that_fit_alike() -> None:
     undecided = view_of((0.96, 0.02, 0.02), (0.02, 0.50, 0.48), (0.96, 0.02, 0.02))
 
