@@ -18,6 +18,7 @@ from extraction.invoices.labels import Label
 from extraction.invoices.mentions import Mention
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.pointing import Pointed, strengths
+from extraction.invoices.word_roles import ROLES, SUREST, roles_of
 
 FAMILIES = (
     *("invoice_number", "issue_date", "due_date", "other_date", "order_reference", "contract_reference"),
@@ -65,10 +66,12 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         *("as seller", "as buyer", "top of an address", "rows of its address", "legal form", "public body"),
         *("named seller", "named buyer", "seen in an e-mail or web address", "in a legal line"),
         *("in the lowest tenth", "in the highest tenth", "tallest", "a person", "near seller's numbers"),
-        *("near buyer's numbers", "as the other party"),
+        *("near buyer's numbers", "as the other party", "a place of delivery"),
     ),
     "number": ("belongs to the VAT id", "near the buyer", "lowest tenth", "check fails", "mended", "French"),
 }
+_BY_WORDS = ("its words as the field", "its words as something else", "likeliest by its words")
+"""What `word_roles` says of an option."""
 Vector = NDArray[np.float32]
 
 
@@ -95,6 +98,8 @@ class Evidence:
     _on_page: dict[int, tuple[list[float], list[Label]]] = field(init=False)
     _pointed: dict[int, tuple[Mention, dict[str, Pointed]]] = field(init=False, default_factory=dict)
     """By identity; the mention is kept so that no other takes its identity."""
+    _roles: Mapping[int, Vector] | None = field(init=False, default=None)
+    """Log-odds of the roles of words, by identity of the token; asked for when first needed."""
     _usual_height: float = field(init=False)
     _counts: Counter[str] = field(init=False)
     _titles: list[Cell] = field(init=False)
@@ -128,7 +133,7 @@ class Evidence:
         """
         group = GROUP_OF[name]
         strongest = max((o.strength for o in options), default=0.0)
-        places = {key: i for i, key in enumerate((*_COMMON, *EXTRAS[group]))}
+        places = {key: i for i, key in enumerate(features_of(group))}
         rows = np.zeros((len(options) + 1, len(places)), np.float32)
         for rank, option in enumerate(options):
             known = {**self._common(name, option, rank), **option.more}
@@ -141,7 +146,24 @@ class Evidence:
         rows[-1, places["pages"]] = math.log(max(1, len(self.document.page_sizes)))
         rows[-1, places[f"label {name}"]] = max((x.strength for x in self.labels if x.field == name), default=0.0)
         rows[-1, places["ocr"]] = float(self.document.source == "ocr")
+        rows[:, -len(_BY_WORDS) :] = self._by_words(name, options)
         return rows
+
+    def _by_words(self, name: str, options: Sequence[Option]) -> Vector:
+        """Features `_BY_WORDS` of each option; "it is not printed" knows how likely the best one is."""
+        if self._roles is None:
+            self._roles = roles_of(self.document)
+        own, nothing = ROLES.index(name), np.full(len(ROLES), -SUREST, np.float32)
+        found = np.zeros((len(options) + 1, len(_BY_WORDS)), np.float32)
+        for rank, option in enumerate(options):
+            mention = option.mention
+            tokens = mention.cell.tokens[mention.start : mention.end]
+            scores = np.mean([self._roles.get(id(token), nothing) for token in tokens], 0) / SUREST
+            found[rank, :2] = scores[own], np.delete(scores, own).max()
+        best = found[:-1, 0].max(initial=-1.0)
+        found[:-1, 2] = found[:-1, 0] >= best - 1e-6
+        found[-1, 0] = best
+        return found
 
     def _common(self, name: str, option: Option, rank: int) -> dict[str, float]:
         mention = option.mention
@@ -213,7 +235,7 @@ def _shape(option: Option, counts: Counter[str]) -> dict[str, float]:
 
 def features_of(group: str) -> tuple[str, ...]:
     """Names of the features of a group of fields, in the order of the columns."""
-    return (*_COMMON, *EXTRAS[group])
+    return (*_COMMON, *EXTRAS[group], *_BY_WORDS)
 
 
 # --- days ---

@@ -293,6 +293,7 @@ class _Page:
             "in the lowest tenth": float(cell.box.y > 0.88 * height),
             "in the highest tenth": float(cell.box.y < 0.12 * height),
             "tallest": float(tall),
+            "a place of delivery": float(delivered),
             "a person": float(bool(_PERSON.search(folded))),
         }
 

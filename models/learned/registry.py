@@ -45,7 +45,13 @@ REGISTRY: dict[str, Weights] = {
     ),
     "invoice-ranking": Weights(
         file="invoice-ranking.npz",
-        sha256="02e5a7eab2295bfcb5ad86bf551ee8c5bed626ce0a8c07465b1752155cbcadef",
+        sha256="e7842bea18c03b7ce7ec32b2b4ada7481649e88ea7c362ea6f656037037cc4fc",
+        licence="EUPL-1.2",
+        origin="made by `depli train invoice`",
+    ),
+    "invoice-words": Weights(
+        file="invoice-words.onnx",
+        sha256="24545e863a3d97fbb805bdbb0e7290296911fc30d9fcbaf5479351123538ed97",
         licence="EUPL-1.2",
         origin="made by `depli train invoice`",
     ),

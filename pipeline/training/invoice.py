@@ -19,17 +19,23 @@ from numpy.typing import NDArray
 from capture.embedded_text import page_text
 from extraction.invoices.invoice import Possible, choose_fields, possibilities, trust_of
 from extraction.invoices.options import GROUP_OF, Option
+from extraction.invoices.page_layout import Document
 from extraction.invoices.ranking import TRUST, Floats, Ranking, known_features, ranking_of
 from models.definitions import INVOICE_FIELDS
 from models.text import PageText
 from pipeline.scoring import comparable
 from pipeline.training.invoice_pages import DPI, as_read, draw_words
+from pipeline.training.invoice_roles import Lesson as WordLesson
+from pipeline.training.invoice_roles import export, fit, lessons_of
 from pipeline.training.mail.invoices import draw_invoice
 
 LEARNED_ON = 1800
 TRUSTED_ON = 800
 LETTERS = 4
 """Every so manyth invoice comes from the simulated mail, whose layouts are others'; the rest are pages of words."""
+WORDS_ON = 2000
+"""Invoices whose words the network of `invoice_roles` learns on; the choice learns on others, so that it sees how far
+that network can be trusted."""
 MEASURED_ON = 60
 HIDDEN = 32
 EPOCHS = 40
@@ -44,13 +50,17 @@ Lesson = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 
 def train_invoice(data: Path, output: Path, seed: int) -> Iterator[str]:
-    """Write `invoice-ranking.npz` into `output`, and say how well it does on invoices it did not learn from.
+    """Write `invoice-words.onnx` and `invoice-ranking.npz` into `output`, and say how well they do on other invoices.
+
+    The choice learns with what the words say by the network that ships: register it first when it is a new one.
 
     Args:
         data: not used: every invoice is drawn.
     """
     del data
     first = seed * 10_000_000
+    output.mkdir(parents=True, exist_ok=True)
+    yield from _train_words(output / "invoice-words.onnx", first + 1_000_000, seed)
     lessons: dict[str, list[Lesson]] = {name: [] for name in GROUP_OF}
     for drawn, possible in _read(range(first, first + LEARNED_ON)):
         for name in GROUP_OF:
@@ -66,9 +76,21 @@ def train_invoice(data: Path, output: Path, seed: int) -> Iterator[str]:
         yield f"{name:20} {len(lessons[name])} lessons"
     second = first + LEARNED_ON
     _fit_trust(arrays, range(second, second + TRUSTED_ON))
-    output.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(output / "invoice-ranking.npz", allow_pickle=False, **arrays)
     yield from _worth(ranking_of(arrays), range(second + TRUSTED_ON, second + TRUSTED_ON + MEASURED_ON))
+
+
+def _train_words(file: Path, first: int, seed: int) -> Iterator[str]:
+    lessons: list[WordLesson] = []
+    for number in range(first, first + WORDS_ON):
+        drawn = sample(number)
+        lessons.extend(lessons_of(Document.of(drawn.pages), drawn.fields, drawn.lines))
+    trained = None
+    for line, model in fit(lessons, seed=seed):
+        yield line
+        trained = model
+    if trained is not None:
+        export(trained, file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +99,19 @@ class Sample:
 
     pages: tuple[PageText, ...]
     fields: Mapping[str, str | None]
+    lines: Sequence[Mapping[str, Any]] | None
+    """Line items; `None` when they are not known."""
 
 
 def sample(seed: int) -> Sample:
     """An invoice of the training material."""
     if seed % LETTERS:
         drawn = draw_words(seed)
-        return Sample(drawn.pages, drawn.fields)
+        return Sample(drawn.pages, drawn.fields, drawn.lines or None)
     letter = draw_invoice(np.random.default_rng(seed), render=False, overlays=False)
     fields = {definition.name: letter.truth["fields"].get(definition.name) for definition in INVOICE_FIELDS}
-    return Sample(as_read(list(_layer(letter.pdf or b"")), seed), fields)
+    lines = letter.truth["fields"].get("lines")
+    return Sample(as_read(list(_layer(letter.pdf or b"")), seed), fields, lines)
 
 
 def _layer(pdf: bytes) -> Iterator[PageText]:

@@ -324,8 +324,12 @@ def _draw_seller(plan: _Plan, x: float, y: float, step: float) -> float:
             ),
         )
         y += step
-    sheet.put(x, y, seller.name, size=big)
-    y += big + step * chance.uniform(0.2, 0.6)
+    trading = _trading_name(plan) if plan.odds(0.1) else ""
+    above = plan.odds(0.7)
+    for text in (trading, seller.name) if above else (seller.name, trading):
+        if text:
+            sheet.put(x, y, text, size=big)
+            y += big + step * chance.uniform(0.2, 0.6)
     lines = [*seller.address]
     if plan.odds(0.5):
         lines.append(f"Tél. : 0{chance.randrange(1, 6)} " + " ".join(str(chance.randrange(10, 99)) for _ in range(4)))
@@ -336,6 +340,13 @@ def _draw_seller(plan: _Plan, x: float, y: float, step: float) -> float:
         sheet.put(x, y, line)
         y += step
     return y
+
+
+def _trading_name(plan: _Plan) -> str:
+    """What a party calls itself, printed beside the name it is registered under."""
+    other = party(plan.chance, buyer=False).name
+    brand = plan.chance.choice([other.split()[-1], " ".join(other.split()[:2]), other, person(plan.chance)])
+    return plan.chance.choice([brand, brand.upper(), f"Nom commercial {brand}", f"Enseigne {brand}"])
 
 
 def _draw_buyer(plan: _Plan, x: float, y: float, step: float) -> float:
@@ -350,11 +361,16 @@ def _draw_buyer(plan: _Plan, x: float, y: float, step: float) -> float:
     if plan.odds(0.06):
         sheet.put(x, y, person(chance))
         y += step
+    if plan.odds(0.05):
+        sheet.put(
+            x, y, chance.choice(["Service achats", "Direction des finances", "Dép. comptabilité", "Pôle technique"])
+        )
+        y += step
     prefix = chance.choice(["NOM : ", "Nom : ", "Société : ", "Raison sociale : "]) if plan.odds(0.05) else ""
     sheet.put(x, y, prefix + buyer.name)
     y += step
-    if plan.odds(0.06):
-        sheet.put(x, y, chance.choice(["NOM COMMERCIAL CLIENT", party(chance, buyer=True).name]))
+    if plan.odds(0.08):
+        sheet.put(x, y, chance.choice([_trading_name(plan), _trading_name(plan), party(chance, buyer=True).name]))
         y += step
     if plan.odds(0.3):
         sheet.put(
@@ -384,8 +400,10 @@ def _draw_buyer(plan: _Plan, x: float, y: float, step: float) -> float:
         y += step
     if plan.odds(0.05):
         y = _draw_third_party(plan, x, y + step, step)
-    if plan.odds(0.15):
-        y = max(y, _draw_delivery(plan, x - 90 if x > 100 else x + 85, y - 4 * step, step))
+    if plan.odds(0.2):
+        beside = plan.odds(0.6)
+        place = (x - 90 if x > 100 else x + 85, y - 4 * step) if beside else (x, y + step * chance.uniform(0.3, 1.5))
+        y = max(y, _draw_delivery(plan, *place, step))
     return y
 
 
@@ -425,9 +443,14 @@ def _draw_third_party(plan: _Plan, x: float, y: float, step: float) -> float:
 def _draw_delivery(plan: _Plan, x: float, y: float, step: float) -> float:
     if y < 45:
         return y
-    plan.sheet.put(x, y, plan.chance.choice(["Adresse de livraison", "Livré à :", "Lieu d'intervention", "Livraison"]))
+    heads = listed(
+        "Adresse de livraison|Livré à :|Lieu d'intervention|Livraison|Livraison :|Adresse de livraison :|Chantier :|"
+        "Lieu de livraison|Ship to|Delivery address|Lieferanschrift|Livraison et références|Adresse du chantier"
+    )
+    plan.sheet.put(x, y, plan.chance.choice(heads))
     other = party(plan.chance, buyer=True)
-    for line in (plan.chance.choice([plan.buyer.name, other.name, "Ateliers municipaux"]), *other.address):
+    x += plan.chance.choice([0.0, 0.0, 3.0])
+    for line in (plan.chance.choice([plan.buyer.name, other.name, other.name, "Ateliers municipaux"]), *other.address):
         y += step
         plan.sheet.put(x, y, line)
     return y + step
