@@ -126,7 +126,7 @@ def choose_names(
     buyers: list[Party] = []
     for cell, name in _possible_names(document, labels, item_rows):
         text = _ELISION.sub("l'", name + _wrapped(cell, page.tops, labels))
-        text = _GLUED_ELISION.sub(" ", _SOLE_TRADER.sub("EI", text))
+        text = _SONS.sub("Fils", _GLUED_ELISION.sub(" ", _SOLE_TRADER.sub("EI", text)))
         more = page.clues(cell, text)
         sellers.append(Party(cell, more["as seller"], text, more))
         buyers.append(Party(cell, more["as buyer"], text, more))
@@ -145,6 +145,8 @@ _ELISION = re.compile(r"(?<![0-9A-Za-zÀ-ÿ])[1I|]['’](?=[A-ZÀ-Ýh])")
 """`l'` misread: no French word is a figure with an apostrophe."""
 _GLUED_ELISION = re.compile(r"(?<=[a-zà-ÿ][eé])(?=d['’][A-Za-zÀ-ÿ])|(?<=\bde)(?=l['’][A-Za-zÀ-ÿ])")
 """`Communautéd'agglomération`, `del'Ain`: the blank was lost."""
+_SONS = re.compile(r"(?:(?<=&\s)|(?<=\bet\s))F[l1|I][l1|I]s\b")
+"""`& Fils`, read `& Flls`."""
 _SOLE_TRADER = re.compile(r"(?<=\s)E[l1|]$")
 """`EI` (entrepreneur individuel) misread: no name ends in `El`."""
 _UNIT = re.compile(

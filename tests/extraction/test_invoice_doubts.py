@@ -400,10 +400,12 @@ def test_a_name_that_begins_with_a_sign_is_not_sure() -> None:
     assert (found.confidence or 1) <= 0.5
 
 
-def test_a_sole_trader_is_not_named_el() -> None:
-    found = extract_invoice([invoice(seller=("Jeanne Morvan El", 15, 12))]).fields["seller_name"]
-
-    assert found.value == "Jeanne Morvan EI"
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [("Jeanne Morvan El", "Jeanne Morvan EI"), ("Ets Morel & Flls EURL", "Ets Morel & Fils EURL")],
+)
+def test_words_of_a_legal_form_are_known_when_misread(read: str, name: str) -> None:
+    assert extract_invoice([invoice(seller=(read, 15, 12))]).fields["seller_name"].value == name
 
 
 # --- what points at a word ---
