@@ -75,7 +75,7 @@ DECIDING: dict[str, Sign] = {
     "terms": Sign("conditions générales", -2.5),
     "letter-closes": Sign("fin de la lettre", -2.0),
     "full-page": Sign("page précédente pleine", -2.0),
-    "no-sign": Sign("aucun signe de début", -1.0),
+    "no-sign": Sign("aucun signe de début", -2.5),
 }
 """Signs that decide, by their code: the strongest that is seen (`capture.separation`)."""
 FOR = frozenset(code for code, sign in DECIDING.items() if sign.weight > 0)
@@ -91,6 +91,7 @@ _BESIDE: tuple[Sign, ...] = (
     Sign("suite annoncée", -1.0),
     Sign("pages encore attendues", -1.0),
     Sign("adresse nouvelle en tête", 0.7),
+    Sign("aucune adresse en tête", -0.8),
     Sign("formule d'appel", 0.7),
     Sign("fin de lettre", -0.5),
     Sign("lettre précédente close", 0.4),
@@ -165,14 +166,9 @@ def weigh(sign: str, document: Sequence[PageReading], page: PageReading, /, *, s
 
 
 def _in_words(sign: str, parts: Sequence[float], *, begins: bool) -> str:
-    sided = sorted(
-        (
-            (part if begins else -part, beside.label)
-            for part, beside in zip(parts[len(DECIDING) :], _BESIDE, strict=True)
-        ),
-        reverse=True,
-    )
-    told = [label for part, label in sided[:_REASONS] if part > 0.2]
+    beside = zip(parts[len(DECIDING) :], _BESIDE, strict=True)
+    sided = [(part if begins else -part, each.label) for part, each in beside if (each.weight > 0) == begins]
+    told = [label for part, label in sorted(sided, reverse=True)[:_REASONS] if part > 0.2]
     first = [DECIDING[sign].label] if (sign in FOR) == begins else []
     return ", ".join(dict.fromkeys([*first, *told])) or DECIDING["no-sign"].label
 
@@ -215,6 +211,7 @@ def _beside(document: Sequence[PageReading], page: PageReading, same_sheet: bool
         bool((clues and clues.continues) or (told and told.continues)),
         missing,
         another_address(document, page),
+        not _post_codes(page, TOP),
         opens(text),
         closes(text) and not opens(text),
         closes(text_before),
@@ -253,8 +250,10 @@ def closes(text: str) -> bool:
 
 
 def other_paper(last: PageReading, page: PageReading) -> bool:
-    """Whether two pages differ in width."""
-    return not (0.95 < (page.width / page.dpi) / (last.width / last.dpi) < 1.05)
+    """Whether two pages differ in size; a sheet of the same shape a little larger lay further from the glass."""
+    wider = (page.width / page.dpi) / (last.width / last.dpi)
+    longer = (page.height / page.dpi) / (last.height / last.dpi)
+    return not 0.88 < wider < 1.14 or (not 0.95 < wider < 1.05 and not 0.97 < wider / longer < 1.03)
 
 
 def another_address(document: Sequence[PageReading], page: PageReading) -> bool:

@@ -186,6 +186,9 @@ TITLES: dict[str, tuple[str, ...]] = {
 _TO_WHOM_OR_WHEN = re.compile(r"facturer?e? (?:a|le|par)\b(?! payer| regler)|facturer|facturation")
 """Labels of an address or a date, not a title: "Facturé à", "Facturé le"."""
 
+_ELSEWHERE = re.compile(r"\bconditions generales\b.* (?:verso|dos|demande|disponibles?|consultables?|site|annexees?)\b")
+"""Says where the terms stand: the page itself is not the terms."""
+
 _KIND_OF = {tuple(phrase.split()): kind for kind, phrases in TITLES.items() for phrase in phrases}
 _LONGEST_FIRST = sorted(_KIND_OF, key=len, reverse=True)
 
@@ -266,6 +269,8 @@ def _comes_again(line: TextLine, lines: Sequence[TextLine]) -> bool:
 
 def _kind_at_start(words: Sequence[str]) -> tuple[str | None, int]:
     if words and words[0].startswith("factur") and _TO_WHOM_OR_WHEN.match(" ".join(words)):
+        return None, 0
+    if words and words[0] == "conditions" and _ELSEWHERE.search(" ".join(words)):
         return None, 0
     for phrase in _titles_beginning(words[0]) if words else ():
         if len(words) >= len(phrase) and all(alike(a, b) for a, b in zip(phrase, words, strict=False)):

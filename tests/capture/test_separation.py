@@ -230,6 +230,15 @@ def test_a_letter_that_ended_high_on_its_page_does_not_go_on() -> None:
     assert pages(sheet(SHORT), again) == [(1,), (2,)]
 
 
+def test_a_page_of_totals_without_an_address_goes_on_with_its_invoice() -> None:
+    first = sheet({**FULL, 0.1: "25300 Pontarlier"}, title="facture", sender="siren:1")
+    rest = {0.05: "Total net HT 5268,05", 0.08: "TVA 20 % 1053,61", 0.11: "Total TTC 6321,66", 0.95: "Siren 1"}
+    larger = replace(sheet(rest, sender="siren:1"), width=1775, height=2510)
+
+    assert pages(first, sheet(rest, sender="siren:1")) == [(1, 2)]
+    assert pages(first, larger) == [(1, 2)]
+
+
 def test_terms_of_sale_on_the_back_stay_with_their_invoice() -> None:
     terms = sheet({**FULL, 0.01: "Conditions générales de vente"}, title="contrat")
 

@@ -384,6 +384,11 @@ def test_the_pages_of_a_document_are_judged_together() -> None:
     assert together.confidence >= page_types(first)[0].confidence
 
 
+def test_a_line_that_says_where_the_terms_stand_is_no_title() -> None:
+    assert page_clues(page("Total TTC | 6 321,66\nConditions générales de vente au verso.")).title is None
+    assert page_clues(page("#Conditions générales de vente\nArticle 1 - Objet")).title == "contrat"
+
+
 def test_an_order_number_within_a_table_is_not_the_number_of_the_page() -> None:
     assert page_clues(page("Désignation | Qté\nPose suivant devis n° 64595 | 2")).document_number is None
 
