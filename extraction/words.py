@@ -47,11 +47,13 @@ class Vocabulary:
         total = sum(weights.values())
         grouped: dict[int, list[tuple[str, float]]] = {}
         for word, weight in weights.items():
-            if word and all(symbol in _CODE for symbol in word):
+            if word and _CODE.keys() >= set(word):
                 grouped.setdefault(len(word), []).append((word, weight / total))
         self._words = {n: [word for word, _ in group] for n, group in grouped.items()}
+        coded = str.maketrans({symbol: chr(code) for symbol, code in _CODE.items()})
         self._codes = {
-            n: np.array([[_CODE[s] for s in word] for word, _ in group], np.int16) for n, group in grouped.items()
+            n: np.frombuffer("".join(words).translate(coded).encode("ascii"), np.uint8).reshape(-1, n).astype(np.int16)
+            for n, words in self._words.items()
         }
         self._prior = {n: np.array([weight for _, weight in group]) for n, group in grouped.items()}
 
