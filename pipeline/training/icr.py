@@ -61,9 +61,8 @@ input.
 - File: `icr-glyphs.onnx`, sha256 `{sha256}`
 - Licence of the weights: EUPL-1.2, made by the Depli project
 - Network: convolutional, two views of {side} x {side} pixels, first layer {width} channels
-- Made by `depli train icr` (`pipeline/training/icr.py`): seed {seed}, {cells} cells, {minutes} minutes of training from
-  {start}. The cells follow from the seed; how often they are seen depends on the machine: a new run is alike, not
-  identical.
+- Made by `depli train icr` (`pipeline/training/icr.py`): seed {seed}, {cells} cells, {minutes} minutes of training. The
+  cells follow from the seed; how often they are seen depends on the machine: a new run is alike, not identical.
 
 ## Data
 
@@ -75,9 +74,9 @@ input.
 
 All of it is written into simulated combs by one hand each (boxes, combs, no lines at all; any darkness; neighbours'
 strokes; folds and specks), scanned by simulation (150-300 dpi, blur, noise, JPEG, bitonal, faint ink) and cut by the
-program that cuts real ones, with the lines and without; a fifth are lone cells, cut roughly. None of the data ships
-with the weights. One writer of twelve (images: one of twelve) was held out; nothing of USPS, ORAND, CHoiCe, the French
-names or any customer's form was trained on.
+program that cuts real ones, with the lines and without; two fifths are lone cells, cut roughly, a quarter of them on
+tinted or patterned paper. None of the data ships with the weights. One writer of twelve (images: one of twelve) was
+held out; nothing of USPS, ORAND, CHoiCe, the French names or any customer's form was trained on.
 
 ## Limits
 
@@ -419,7 +418,7 @@ def network(width: int) -> torch.nn.Module:
 
 
 def fit_network(
-    drawing: Drawing, *, seed: int, minutes: float, width: int, start: Path | None = None, keep: Path | None = None
+    drawing: Drawing, *, seed: int, minutes: float, width: int, keep: Path | None = None
 ) -> torch.nn.Module:
     """Train for `minutes`; the learning rate follows the clock, the weights returned are their running average.
 
@@ -429,7 +428,6 @@ def fit_network(
     character weigh little: the collections hold wrong labels.
 
     Args:
-        start: ONNX weights of the same network to begin from, else from chance.
         keep: where the running average is saved every now and then.
     """
     import torch
@@ -441,19 +439,16 @@ def fit_network(
     while drawing.collect() < min(_FIRST, len(drawing.images)):
         time.sleep(1)
     model = network(width)
-    if start is not None:
-        continue_from(model, start, drawing.images[:2048])
     model = model.to(memory_format=torch.channels_last)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.02)
     masks = _field_masks()
-    highest = 3e-3 if start is None else 8e-4
     begun, steps, running = time.monotonic(), 0, 0.0
     while (done := (time.monotonic() - begun) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = highest * min(1.0, steps / 300) * (0.5 + 0.5 * np.cos(np.pi * done))
+            group["lr"] = _RATE * min(1.0, steps / 300) * (0.5 + 0.5 * np.cos(np.pi * done))
         chosen = np.sort(rng.integers(0, drawing.ready, _BATCH))
         batch, truth = _shaken(drawing.images[chosen], rng), drawing.labels[chosen]
         cut, cut_truth = _cut_to_fields(truth, masks, rng)
@@ -487,45 +482,10 @@ def fit_network(
 _FIRST = 40_000
 """Cells drawn before training begins."""
 _BATCH = 128
+_RATE = 3e-3
+"""Highest learning rate."""
 _IMPLAUSIBLE = 4.6
 """Loss of a label that the network gives one chance in a hundred."""
-
-
-def continue_from(model: torch.nn.Module, file: Path, images: GrayImage) -> None:
-    """Give a network the exported weights of an earlier one.
-
-    The export has each normalisation folded into its convolution; the network that learns on needs them apart. They
-    are set so that the network answers as the exported one and each sees its inputs as some cells show them.
-
-    Raises: Misconfigured when the file holds another network.
-    """
-    import onnx
-    import torch
-    from torch import nn
-
-    stored = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(str(file)).graph.initializer}
-    try:
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                if name in stored and stored[name].shape == tuple(parameter.shape):
-                    parameter.copy_(torch.from_numpy(stored[name].copy()))
-            shown = torch.from_numpy(images.astype(np.float32) / 255)
-            for branch, first in (("glyph", shown[:, :1]), ("cell", shown[:, 1:])):
-                seen = first
-                for place, part in getattr(model, branch).named_children():
-                    if isinstance(part, nn.Sequential):
-                        bias = torch.from_numpy(stored[f"{branch}.{place}.0.weight_bias"].copy())
-                        plain = part[0](seen)
-                        mean, variance = plain.mean((0, 2, 3)), plain.var((0, 2, 3), unbiased=False)
-                        part[1].running_mean.copy_(mean)
-                        part[1].running_var.copy_(variance)
-                        part[1].weight.copy_((variance + part[1].eps).sqrt())
-                        part[1].bias.copy_(bias + mean)
-                        seen = torch.relu(plain + bias[None, :, None, None])
-                    else:
-                        seen = part(seen)
-    except (KeyError, RuntimeError) as error:
-        raise Misconfigured(f"{file} holds another network than this program trains.") from error
 
 
 def _field_masks() -> list[NDArray[np.bool_]]:
@@ -629,28 +589,6 @@ def export(model: torch.nn.Module, file: Path, temperatures: dict[str, float], n
     onnx.save_model(proto, str(file))
 
 
-def averaged(former: Path, later: Path, out: Path, *, share: float = 0.5) -> None:
-    """Write the mean of two exported networks, one of which went on from the other: it keeps what both know.
-
-    Args:
-        share: of the later one. Temperatures and features' name are the later one's.
-    Raises: Misconfigured when they are not of one shape.
-    """
-    import onnx
-
-    first = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(str(former)).graph.initializer}
-    mixed = onnx.load(str(later))
-    for tensor in mixed.graph.initializer:
-        value = onnx.numpy_helper.to_array(tensor)
-        if value.dtype != np.float32:
-            continue
-        if tensor.name not in first or first[tensor.name].shape != value.shape:
-            raise Misconfigured(f"{former} and {later} are not the same network.")
-        mean = ((1 - share) * first[tensor.name] + share * value).astype(np.float32)
-        tensor.CopyFrom(onnx.numpy_helper.from_array(mean, tensor.name))
-    onnx.save_model(mixed, str(out))
-
-
 def measure_cells(reader: GlyphReader, images: GrayImage, labels: Labels) -> dict[str, float]:
     """Share read rightly of held-out writers in simulated cells, by what the field allows, and by digit."""
     logits = reader.logits(np.asarray(images / np.float32(255), dtype=np.float32))
@@ -737,9 +675,8 @@ def train_icr(
     seed: int = 1,
     minutes: float = 90.0,
     *,
-    count: int = 600_000,
+    count: int = 470_000,
     width: int = 32,
-    start: Path | None = None,
     cells_folder: Path | None = None,
 ) -> None:
     """Make `icr-glyphs.onnx` and its scores `icr-glyphs.json` in the folder `out`.
@@ -751,9 +688,8 @@ def train_icr(
         data: folder with strokes_unipen.npz, digits_mnist.npz and digits_optdigits.npz.
         count: cells drawn.
         width: channels of the first layer.
-        start: earlier weights of the same network to go on from.
         cells_folder: where cells are kept for another run; nowhere when None.
-    Raises: Misconfigured when `data` lacks a collection or torch is not installed, or `start` is another network.
+    Raises: Misconfigured when `data` lacks a collection or torch is not installed.
     """
     try:
         import torch
@@ -764,9 +700,7 @@ def train_icr(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="cells-", dir=out) as folder:
         drawing = Drawing(data, cells_folder or Path(folder), count, seed)
-        model = fit_network(
-            drawing, seed=seed, minutes=minutes, width=width, start=start, keep=out / "icr-glyphs-so-far.pt"
-        )
+        model = fit_network(drawing, seed=seed, minutes=minutes, width=width, keep=out / "icr-glyphs-so-far.pt")
     held = {
         "combs, writers held out": _viewed(comb_cells(held_out, np.random.default_rng(seed + 1)), 12_000),
         "lone cells, writers held out": _viewed(lone_cells(held_out, np.random.default_rng(seed + 2)), 6_000),
@@ -783,7 +717,6 @@ def train_icr(
         "cells": f"{count}",
         "width": f"{width}",
         "side": f"{SIDE}",
-        "start": "chance" if start is None else f"earlier weights `{hashlib.sha256(start.read_bytes()).hexdigest()}`",
     }
     file = out / "icr-glyphs.onnx"
     export(model, file, temperatures, settings)

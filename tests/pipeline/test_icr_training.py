@@ -149,21 +149,6 @@ def test_a_field_that_cannot_hold_the_label_never_cuts_it_away() -> None:
     assert {CLASSES[label] for label in answer[answer != truth]} == {BLANK}
 
 
-def test_the_mean_of_two_networks_lies_between_them(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
-
-    def saved(name: str, value: float) -> Path:
-        tensor = onnx.numpy_helper.from_array(np.full(3, value, np.float32), "w")
-        graph = onnx.helper.make_graph([], "g", [], [], [tensor])
-        onnx.save_model(onnx.helper.make_model(graph), str(tmp_path / name))
-        return tmp_path / name
-
-    icr.averaged(saved("a", 1.0), saved("b", 3.0), tmp_path / "c", share=0.25)
-
-    (mean,) = onnx.load(str(tmp_path / "c")).graph.initializer
-    assert onnx.numpy_helper.to_array(mean).tolist() == [1.5, 1.5, 1.5]
-
-
 def test_calibration_cools_a_reader_that_doubts_too_much() -> None:
     labels = np.arange(10).repeat(50)
     doubtful = np.zeros((500, len(CLASSES)), np.float32)
@@ -178,9 +163,7 @@ def test_calibration_cools_a_reader_that_doubts_too_much() -> None:
 def test_the_model_card_names_scores_licence_and_hash() -> None:
     found = icr.Found(sha256="ab12", temperatures={"digits": 0.9}, scores={"a set": {"all": 0.98765}})
 
-    card = model_card(
-        found, {"seed": "1", "minutes": "2", "cells": "3", "width": "32", "side": "32", "start": "chance"}
-    )
+    card = model_card(found, {"seed": "1", "minutes": "2", "cells": "3", "width": "32", "side": "32"})
 
     for word in ("ab12", "EUPL-1.2", "a set", "98.77 %", "digits 0.9", "UNIPEN", "MNIST", "optdigits"):
         assert word in card
