@@ -451,7 +451,7 @@ def _choose(name: str, possible: Possible, ranking: Ranking) -> Choice:
     return Choice(tuple(ranked), float(chances[-1]))
 
 
-_TRIED = 5
+_TRIED = 7
 _SUM_WORTH = 2.0
 _FLOOR = 1e-4
 
@@ -463,13 +463,20 @@ def _totals_together(choices: dict[str, Choice]) -> None:
     tried = [[*choices[n].ranked[:_TRIED], (None, choices[n].absent)] for n in names]
     for trio in product(*tried):
         worth = sum(math.log(max(_FLOOR, chance)) for _, chance in trio)
-        worth += _SUM_WORTH * _sum_of([option for option, _ in trio])
+        worth += _worth_of_sum([option for option, _ in trio])
         if best is None or worth > best[0]:
             best = (worth, trio)
     if best is None:
         return
     for name, (option, _) in zip(names, best[1], strict=True):
         choices[name] = _preferring(choices[name], option)
+
+
+def _worth_of_sum(trio: Sequence[Option | None]) -> float:
+    """Any amount and itself make a sum with a tax of 0: that says nothing."""
+    sums, tax = _sum_of(trio), trio[1]
+    trivial = sums > 0 and tax is not None and not Decimal(tax.value)
+    return 0.0 if trivial else _SUM_WORTH * sums
 
 
 _SAYS_DUE = 0.6

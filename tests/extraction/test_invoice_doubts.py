@@ -7,11 +7,11 @@ from datetime import date
 import pytest
 
 from extraction.invoices import extract_invoice
-from extraction.invoices.invoice import possibilities
+from extraction.invoices.invoice import Choice, _totals_together, possibilities
 from extraction.invoices.labels import find_labels
 from extraction.invoices.line_items import read_line_items
 from extraction.invoices.mentions import amounts_in, dates_of, mention_of, numbers_of, unread_number
-from extraction.invoices.options import Evidence
+from extraction.invoices.options import Evidence, Option
 from extraction.invoices.page_layout import Document
 from extraction.invoices.parties import choose_names, most_read
 from extraction.invoices.tills import is_till_roll
@@ -211,6 +211,24 @@ def test_what_is_due_is_no_surer_than_the_same_gross() -> None:
 
     assert fields["amount_due"].value == fields["total_with_tax"].value == "120.00"
     assert (fields["amount_due"].confidence or 1) <= (fields["total_with_tax"].confidence or 0)
+
+
+def test_an_amount_and_itself_with_a_tax_of_nothing_is_no_sum() -> None:
+    def option(value: str) -> Option:
+        cell = Document.of([page((value, 20, 50))]).cells[0]
+        return Option(value, mention_of(cell, 0, 1, value), 0.5)
+
+    def chosen(tax: float) -> list[str]:
+        choices = {
+            "total_without_tax": Choice(((option("107.82"), 0.5), (option("100.80"), 0.4)), 0.01),
+            "total_tax": Choice(((option("0.00"), 1 - tax), (option("7.02"), tax)), 0.01),
+            "total_with_tax": Choice(((option("107.82"), 0.99),), 0.01),
+        }
+        _totals_together(choices)
+        return [choice.best.value for choice in choices.values() if choice.best]
+
+    assert chosen(0.3) == ["100.80", "7.02", "107.82"]
+    assert chosen(0.001) == ["107.82", "0.00", "107.82"]
 
 
 # --- currency ---
