@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from models.errors import Unavailable, UnusableImage
-from pipeline.engines import EngineSettings, load_for_process, one_thread
+from pipeline.engines import EngineSettings, load_for_process
 from pipeline.jobs import is_dead, process_name
 
 Result = TypeVar("Result")
@@ -63,16 +63,12 @@ class ReadingPool:
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPool:
-        context = multiprocessing.get_context("forkserver")
-        # imported once, by the fork server: a process then starts with what all have in common
-        one_thread()
-        context.set_forkserver_preload(["pipeline.page_tasks"])
         return ProcessPool(
             max_workers=self._processes,
             max_tasks=2000,
             initializer=start_process,
             initargs=(process_name(), self._engine_settings),
-            context=context,
+            context=multiprocessing.get_context("forkserver"),
         )
 
     def run(self, function: Callable[..., Result], *args: Any) -> Result:

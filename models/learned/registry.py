@@ -135,7 +135,7 @@ def _verify(file: Path, sha256: str) -> None:
 
 @cache
 def _open(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    # starts a thread, and reading processes are forked: only these need it
+    # only who reads pictures needs it: it takes time and memory, and starts a thread
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
