@@ -317,7 +317,7 @@ def worn(image: GrayImage, rng: np.random.Generator, *, bend: bool = True) -> Gr
     paper = float(np.percentile(image, 90))
     picture = cv2.copyMakeBorder(image, 12, 12, 16, 16, cv2.BORDER_CONSTANT, value=(paper,)).astype(np.float32)
     if bend:
-        picture = _bent(picture, paper, rng)
+        picture = bent(picture, paper, rng)
     kind = rng.random()
     if kind < 0.2:
         pen = np.ones((2, 2) if rng.random() < 0.5 else (3, 3), np.uint8)
@@ -347,7 +347,12 @@ def worn(image: GrayImage, rng: np.random.Generator, *, bend: bool = True) -> Gr
     return result
 
 
-def _bent(picture: FloatArray, paper: float, rng: np.random.Generator) -> FloatArray:
+def bent(picture: FloatArray, paper: float, rng: np.random.Generator) -> FloatArray:
+    """The line slanted, turned, stretched, its letters moved a little.
+
+    Args:
+        picture: shape (height, width), with some paper around. paper: gray level of what comes in from outside.
+    """
     height, width = picture.shape
     slant, turn = float(np.clip(rng.normal(0, 0.2), -0.55, 0.55)), rng.normal(0, 0.011)
     stretch, tall = np.exp(rng.normal(0, 0.16)), np.exp(rng.normal(0, 0.06))
