@@ -304,9 +304,13 @@ _WRITTEN = (ZoneKind.COMB, ZoneKind.LINE, ZoneKind.CHECKBOX, ZoneKind.SIGNATURE)
 
 
 def _suspicious_if_empty(fields: Mapping[str, FieldValue], definition: FormDefinition) -> dict[str, FieldValue]:
-    """A form on which nothing is written was hardly sent for that: the scanner lost a faint pencil or a colour."""
+    """A form without a tick, on which nothing is written where something must be, was hardly sent for that.
+
+    The scanner lost a faint pencil or a colour; what it left of other fields may be read as anything.
+    """
     by_hand = {zone.name for zone in definition.zones if zone.kind in _WRITTEN}
-    if any(fields[name].value not in (None, "", [], False) for name in by_hand if name in fields):
+    telling = {z.name for z in definition.zones if z.name in by_hand and (z.required or z.kind is ZoneKind.CHECKBOX)}
+    if any(fields[name].value not in (None, "", [], False) for name in telling or by_hand if name in fields):
         return dict(fields)
     return {
         name: replace(value, flags=(*value.flags, "nothing_written")) if name in by_hand else value

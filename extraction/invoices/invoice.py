@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from itertools import product
 from extraction.invoices.labels import Label, find_labels
 from extraction.invoices.line_items import LineItems, read_line_items
 from extraction.invoices.mentions import Mention, amounts_in, dates_of, mention_of, unread_number
-from extraction.invoices.options import GROUP_OF, Evidence, Option, of_dates
+from extraction.invoices.options import GROUP_OF, GROUPS, Evidence, Option, of_dates
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.parties import (
     Identities,
@@ -33,6 +33,7 @@ from models.reading import Candidate, Decision, FieldValue, InvoiceLine, VatShar
 from models.text import PageText
 from models.values.identifiers import siren_of_vat_id
 from models.values.kinds import kind
+from models.values.places import commune_spelt
 
 READER = "invoice-layout 2"
 _LEAST_DATE = 0.3
@@ -300,13 +301,18 @@ _ONE_CURRENCY, _NO_SIGN, _SEVERAL, _NOTHING = 0.998, 0.99, 0.8, 0.7
 
 
 def _currency(document: Document) -> tuple[str, Cell | None, float]:
-    """The currency, where it stands, and how sure: signs of one alone, or none in a French invoice, leave no doubt."""
+    """The currency, where it stands, and how sure: signs of one alone, or none in a French invoice, leave no doubt.
+
+    One foreign sign on a French invoice is rather a misread speck or €.
+    """
     hits = {c: [x for x in document.cells if re.search(p, x.text, re.IGNORECASE)] for c, p in _CURRENCIES}
     code = max(hits, key=lambda c: len(hits[c]))
     others = sum(len(found) for c, found in hits.items() if c != code)
     french = any(_FRENCH.search(cell.folded) for cell in document.cells)
     if not hits[code]:
         return "EUR", None, _NO_SIGN if french else _NOTHING
+    if french and code != "EUR" and len(hits[code]) == 1:
+        return "EUR", None, _SEVERAL
     clear = not others or (code == "EUR" and french and len(hits[code]) > 2 * others)
     return (
         code,
@@ -320,6 +326,11 @@ def choose_fields(possible: Possible, ranking: Ranking) -> dict[str, FieldValue]
     choices = _choices(possible, ranking)
     for name in ("seller_name", "buyer_name"):
         choices[name] = _as_most_say(choices[name], possible.document)
+        choices[name] = _mended(choices[name], _letters_in_name)
+    choices["buyer_name"] = _mended(choices["buyer_name"], _with_town)
+    for name in GROUPS["reference"]:
+        choices[name] = _mended(choices[name], _letters_in_reference)
+    choices["contract_reference"] = _mended(choices["contract_reference"], _tender)
     fields = _kind_and_currency(possible.document)
     for name, choice in choices.items():
         sure = min(ranking.confidence(name, _trust_clues(name, choices, possible)), _most(name, choices, possible))
@@ -343,6 +354,12 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _SIREN_FOR_SIRET
     if name in ("total_with_tax", "amount_due") and is_till_roll(possible.document):
         return _PAID if name == "amount_due" else _till_total(option, possible)
+    if GROUP_OF[name] == "reference" and " " in option.mention.text.strip():
+        return _SIGN_LOST
+    if GROUP_OF[name] == "reference" and option.value != option.mention.value:
+        return _LETTER_MENDED
+    if name.endswith("_name") and (_DOUBTFUL_NAME.search(option.value) or _UNKNOWN_TOWN in option.flags):
+        return _READ_TWO_WAYS
     if name.endswith("_name") and not option.value[:1].isalnum():
         return _BEGINS_WITH_A_SIGN
     if name.endswith("_name") and _OPEN_READING in option.flags:
@@ -383,6 +400,53 @@ def _as_most_say(choice: Choice, document: Document) -> Choice:
     return Choice(((first, choice.ranked[0][1]), *choice.ranked[1:]), choice.absent)
 
 
+def _mended(choice: Choice, mend: Callable[[Option], Option]) -> Choice:
+    """The choice with its first option mended."""
+    option = choice.best
+    if option is None:
+        return choice
+    return Choice(((mend(option), choice.ranked[0][1]), *choice.ranked[1:]), choice.absent)
+
+
+def _with_town(option: Option) -> Option:
+    """`Ville de WAVRN`: a body named after a commune is named after one that exists."""
+    named = _NAMED_AFTER_A_TOWN.match(option.value)
+    if named is None:
+        return option
+    town = commune_spelt(named[2])
+    if town == named[2]:
+        return option
+    value = option.value if town is None else named[1] + town
+    return replace(option, value=value, flags=(*option.flags, _UNKNOWN_TOWN))
+
+
+def _letters_in_name(option: Option) -> Option:
+    """A nought among capitals is the letter O: some typefaces draw both alike."""
+    return replace(option, value=_O_IN_NAME.sub("O", option.value).replace("·", "").replace("æ", "œ"))
+
+
+def _letters_in_reference(option: Option) -> Option:
+    """The same where it stands between two capitals: a digit follows letters in references as often as not."""
+    return replace(option, value=_O_BETWEEN.sub("O", option.value))
+
+
+def _tender(option: Option) -> Option:
+    """`2026A0736`: in the number of a public contract that is AO, *appel d'offres*."""
+    return replace(option, value=_TENDER.sub("AO", option.value))
+
+
+_NAMED_AFTER_A_TOWN = re.compile(
+    r"((?:Ville|Commune|Mairie|CCAS|École (?:\w+ )?|Ecole (?:\w+ )?) ?(?:de |d['’]))(?!l[ae'’])(\S.*)", re.IGNORECASE
+)
+_UNKNOWN_TOWN = "unknown_town"
+_TENDER = re.compile(r"(?<=[0-9])A0(?=[0-9])")
+_LETTER_MENDED = 0.85
+_O_IN_NAME = re.compile(r"(?<=[A-ZÀ-Ý])0(?=[A-ZÀ-Ý])|\b0(?=[A-ZÀ-Ý]{2})")
+_O_BETWEEN = re.compile(r"(?<=[A-Z])0(?=[A-Z])")
+_DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s")
+"""One word alone is often half a name, a digit in the middle a misread bar."""
+_SIGN_LOST = 0.85
+"""A reference in several words: a thin dash or slash between them may not have been read."""
 _LABEL_WITHOUT_VALUE = 0.85
 """Where a label stands, a value was probably printed and not read."""
 _UNREAD = 0.6

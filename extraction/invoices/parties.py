@@ -366,9 +366,19 @@ _MOST_WORDS_OF_INITIALS = 3
 
 
 def _parted(folded: str) -> bool:
-    """Letters stand alone among the words: `au t ocars`, `sain t augus t in`; three or fewer words may be initials."""
+    """Pieces of words stand alone: `au t ocars`, `communa l de`, `du bou rg`; three or fewer words may be initials."""
     words = folded.split()
-    return len(words) > _MOST_WORDS_OF_INITIALS and any(len(w) == 1 and w not in "aldsy" for w in words)
+    return len(words) > _MOST_WORDS_OF_INITIALS and any(map(_a_piece, words, [*words[1:], ""]))
+
+
+def _a_piece(word: str, following: str) -> bool:
+    """A letter that is no word, an elision before a consonant, or two consonants."""
+    if len(word) == 1:
+        return word not in "aldsy" or (word in "ld" and following[:1] not in _ELIDED_BEFORE)
+    return len(word) == 2 and word.isalpha() and word != "st" and not set(word) & set("aeiouy")
+
+
+_ELIDED_BEFORE = tuple("aeiouyh")
 
 
 def _alike(own: str, words: int, document: Document) -> Iterator[str]:

@@ -195,13 +195,17 @@ def _give_each_once(pools: dict[str, list[Named]]) -> None:
         ]  # fmt: skip
 
 
+_LONGEST_TITLE = 10
+"""Words: `Note de crédit n° 32353 - 25 juillet 2026`."""
+
+
 def title_kind(document: Document) -> tuple[str, Cell | None]:
     """`invoice` or `credit_note`, and the words that say so, from the page's heading."""
     credit: tuple[float, Cell | None] = (0.0, None)
     invoice: tuple[float, Cell | None] = (0.0, None)
     height = document.page_sizes[0][1] if document.page_sizes else 297.0
     for cell in document.on_page(1):
-        if cell.box.y > 0.6 * height or len(cell.tokens) > 8:
+        if cell.box.y > 0.6 * height or len(cell.tokens) > _LONGEST_TITLE:
             continue
         words = cell.folded
         size = cell.box.height * (1.3 if len(cell.tokens) <= 3 else 1.0)
@@ -209,7 +213,9 @@ def title_kind(document: Document) -> tuple[str, Cell | None]:
             r"^(?:facture d )?avoir\b|^note de credit|^credit note|^gutschrift|^facture rectificative d avoir", words
         ):
             credit = max(credit, (size, cell), key=lambda c: c[0])
-        elif re.search(r"^(?:votre |duplicata )?factur|^invoice|^tax invoice|^rechnung", words):
+        elif re.search(
+            r"^(?:votre |duplicata )?factur(?!e a\b|e le\b|ation a\b)|^invoice(?! to\b)|^tax invoice|^rechnung", words
+        ):
             invoice = max(invoice, (size, cell), key=lambda c: c[0])
     if credit[1] is not None and credit[0] >= invoice[0] * 0.9:
         return "credit_note", credit[1]

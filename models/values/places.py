@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Levenshtein
 
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
@@ -75,6 +76,28 @@ def _codes_by_name() -> dict[str, tuple[str, ...]]:
 def postal_codes_of(city: str) -> tuple[str, ...]:
     """Post codes of a commune by its exact name, accents and hyphens aside; empty when there is none of that name."""
     return _codes_by_name().get(plain_place(city), ())
+
+
+def commune_spelt(name: str) -> str | None:
+    """A commune's name as it was printed, mended when one letter of it is wrong and only one commune can be meant.
+
+    Returns: `None` when no commune has that name or one like it.
+    """
+    wanted = plain_place(name)
+    if wanted in _codes_by_name():
+        return name
+    if len(wanted) < _SHORTEST_MENDED:
+        return None
+    near = process.extract(wanted, plain_names(), scorer=Levenshtein.distance, score_cutoff=1, limit=3)
+    meant = {str(plain): str(spelt) for plain, _, spelt in near}
+    if len(meant) != 1:
+        return None
+    (spelt,) = meant.values()
+    return spelt.upper() if name.isupper() else spelt
+
+
+_SHORTEST_MENDED = 5
+"""Letters."""
 
 
 def commune_near(city: str, postal_code: str) -> str | None:

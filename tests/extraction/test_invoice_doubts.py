@@ -242,6 +242,15 @@ def test_the_euro_is_sure_by_its_sign_or_in_a_french_invoice(euro: str, least: f
     assert (found.confidence or 0) >= least
 
 
+def test_one_foreign_sign_on_a_french_invoice_is_a_misread_one() -> None:
+    currency = extract_invoice([invoice(("$", 150, 199), ("N° TVA FR83404833048", 15, 280), euro="")]).fields[
+        "currency"
+    ]
+
+    assert currency.value == "EUR"
+    assert (currency.confidence or 0) <= 0.8
+
+
 def test_two_currencies_leave_a_doubt() -> None:
     found = extract_invoice([page(("Total 10,00 $", 20, 50), ("Total 9,00 €", 20, 60))]).fields["currency"]
 
@@ -440,3 +449,73 @@ def test_what_points_at_a_word_does_not_depend_on_words_forgotten() -> None:
             alone = Evidence(document, labels, frozenset()).pointing(mention)
             assert evidence.pointing(mention).keys() == alone.keys()
             del mention
+
+
+# --- titles, letters that are digits, towns ---
+
+
+@pytest.mark.parametrize("title", ["Note de crédit No F-2026-659", "Note de crédit n° 32353 - 25 juillet 2026"])
+def test_a_credit_note_is_one_beside_the_words_facture_a(title: str) -> None:
+    sheet = page(
+        (title, 15, 30), ("Facturé à", 120, 35), ("Commune de Gidy", 120, 40), ("Total TTC : 120,00 €", 120, 192)
+    )
+
+    assert extract_invoice([sheet]).fields["document_kind"].value == "credit_note"
+
+
+@pytest.mark.parametrize(
+    ("read", "value"), [("2026A0736", "2026AO736"), ("L0T84-2026", "LOT84-2026"), ("2026-M070", "2026-M070")]
+)
+def test_the_letter_o_in_the_number_of_a_contract(read: str, value: str) -> None:
+    contract = extract_invoice([invoice((f"Marché n° : {read}", 15, 72))]).fields["contract_reference"]
+
+    assert contract.value == value
+    assert (contract.confidence or 0) <= 0.85 or read == value
+
+
+def test_a_reference_in_several_words_may_have_lost_a_sign() -> None:
+    sheet = page(
+        ("Facture N° : FAC 26 6971", 15, 60), ("Date : 04/03/2026", 15, 66), ("Total TTC : 120,00 €", 120, 192)
+    )
+
+    number = extract_invoice([sheet]).fields["invoice_number"]
+
+    assert number.value == "FAC266971"
+    assert (number.confidence or 0) <= 0.85
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "surest"),
+    [
+        ("Ville de WAVRN", "Ville de WAVRIN", 0.85),
+        ("CCAS de Vandæuvre-lès-Nancy", "CCAS de Vandœuvre-lès-Nancy", 1.0),
+        ("Commune de BRESS0LLES", "Commune de BRESSOLLES", 1.0),
+        ("Commune de Qwxzk", "Commune de Qwxzk", 0.85),
+    ],
+)
+def test_a_body_is_named_after_a_commune_that_exists(read: str, name: str, surest: float) -> None:
+    buyer = extract_invoice([page(*_LETTERHEAD, (read, 120, 40), ("1 place de la Mairie", 120, 45))]).fields[
+        "buyer_name"
+    ]
+
+    assert buyer.value == name
+    assert (buyer.confidence or 0) <= surest
+
+
+_LETTERHEAD: tuple[Placed, ...] = (
+    ("Durand Travaux SARL", 15, 12),
+    ("12 rue des Lilas", 15, 17),
+    ("38000 Grenoble", 15, 22),
+    ("Facture N° : FA2026-118", 15, 60),
+    ("Total TTC : 120,00 €", 120, 192),
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["DU BOU RG TR ANSPORTS", "EHPAD communa l de BASTIA", "Carrosserie", "Transports 1 Dammartin"]
+)
+def test_a_name_in_pieces_or_in_half_is_not_sure(name: str) -> None:
+    sheet = page((name, 15, 12), *_LETTERHEAD[1:])
+    seller = extract_invoice([sheet]).fields["seller_name"]
+
+    assert (seller.confidence or 0) <= 0.85

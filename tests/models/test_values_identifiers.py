@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from models.values.bank import bank_of, check_bic, check_iban, iban_fr, parse_iban
 from models.values.identifiers import check_siret, check_vat_id, siren_of_vat_id, vat_id_of_siren
 from models.values.kinds import judge
-from models.values.places import commune_near, goes_with, plain_place, postal_codes_of
+from models.values.places import commune_near, commune_spelt, goes_with, plain_place, postal_codes_of
 from models.values.repair import repair
 
 BANKS = ("30004", "20041", "10278", "18106", "30003")
@@ -146,3 +146,17 @@ def test_places_are_compared_without_accents_and_punctuation() -> None:
     assert plain_place("Saint-Étienne-du-Bois Cedex 2") == plain_place("ST ETIENNE DU BOIS")
     assert commune_near("SAINT CHAMOND", "42400") == "Saint-Chamond"
     assert "69003" in postal_codes_of("LYON")
+
+
+@pytest.mark.parametrize(
+    ("printed", "spelt"),
+    [
+        ("St Brevin les Pins", "St Brevin les Pins"),
+        ("GEULZIN", "GŒULZIN"),
+        ("Entre-Deux-Baux", "Entre-deux-Eaux"),
+        ("Qwxzkville", None),
+        ("Lyom", None),
+    ],
+)
+def test_a_commune_is_mended_where_only_one_can_be_meant(printed: str, spelt: str | None) -> None:
+    assert commune_spelt(printed) == spelt

@@ -40,6 +40,13 @@ def test_a_card_on_which_nothing_is_written_goes_to_a_person() -> None:
     assert not any(is_eligible(found[name]) for name in ("meter_index", "phone", "remark", "signature"))
 
 
+def test_a_speck_read_in_a_field_that_may_be_empty_is_no_writing() -> None:
+    """A black and white scan lost the ink; dots are left on the line of a field that nobody must fill in."""
+    found = _suspicious_if_empty(fields(meter_index=None, phone="1", remark=[], signature=False), CARD)
+
+    assert not any(is_eligible(found[name]) for name in ("meter_index", "remark", "signature"))
+
+
 @pytest.mark.parametrize("written", [{"meter_index": "12"}, {"remark": ["leak_suspected"]}, {"signature": True}])
 def test_one_mark_of_a_pen_is_enough(written: dict[str, Value]) -> None:
     empty: dict[str, Value] = {"meter_index": None, "phone": None, "remark": [], "signature": False}
