@@ -19,7 +19,7 @@ def handle(request: bytes) -> bytes:
         os.abort()
     if word == "sleep":
         os.setsid()
-        subprocess.Popen(["sleep", "60"])
+        subprocess.Popen(["sleep", "60.517"])
         time.sleep(60)
     if word == "flood":
         return b"x" * 10_000_000
@@ -73,7 +73,7 @@ def test_a_child_that_hangs_is_killed_with_all_it_started(server: ForkServer) ->
 
     assert ended.timed_out
     assert ended.signal == signal.SIGKILL
-    assert not [line for line in _commands() if line.startswith("sleep 60")]
+    assert not [line for line in _commands() if line.startswith("sleep 60.517")]
 
 
 def test_an_answer_without_end_is_cut(server: ForkServer) -> None:
@@ -94,18 +94,18 @@ def test_a_server_that_was_killed_is_replaced(server: ForkServer) -> None:
 
 
 def test_nothing_is_left_when_the_asking_process_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "child_of_test.py").write_text(CHILD.replace('"60"', '"61"'))
+    (tmp_path / "child_of_test.py").write_text(CHILD.replace('"60.517"', '"61.283"'))
     program = (
         f"import sys; sys.path[:0] = {[str(tmp_path), *sys.path]!r}\n"
         "from capture.fork_server import ForkServer\n"
         "ForkServer('child_of_test').run(b'sleep', wall_s=60, most_bytes=10)\n"
     )
     asking = os.posix_spawn(sys.executable, [sys.executable, "-c", program], os.environ)
-    _wait_until(lambda: any(line.startswith("sleep 61") for line in _commands()))
+    _wait_until(lambda: any(line.startswith("sleep 61.283") for line in _commands()))
     os.kill(asking, signal.SIGKILL)
     os.waitpid(asking, 0)
 
-    _wait_until(lambda: not any(line.startswith("sleep 61") or "child_of_test" in line for line in _commands()))
+    _wait_until(lambda: not any(line.startswith("sleep 61.283") or "child_of_test" in line for line in _commands()))
 
 
 def _wait_until(true: object) -> None:
