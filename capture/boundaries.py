@@ -10,7 +10,6 @@ import itertools
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ from importlib import resources
 from models.errors import Misconfigured
 from models.geometry import MM_PER_INCH
 from models.reading import PageReading
+from models.values.places import unaccented
 
 SUREST = 0.999
 """No boundary is surer than held-out stacks can tell."""
@@ -231,7 +231,7 @@ def _beside(document: Sequence[PageReading], page: PageReading, same_sheet: bool
 
 def folded(text: str) -> str:
     """Lower case without accents."""
-    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+    return unaccented(text).lower()
 
 
 def folded_text(page: PageReading) -> str:

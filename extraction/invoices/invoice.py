@@ -358,7 +358,7 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _SIGN_LOST
     if GROUP_OF[name] == "reference" and option.value != option.mention.value:
         return _LETTER_MENDED
-    if name.endswith("_name") and (_DOUBTFUL_NAME.search(option.value) or _UNKNOWN_TOWN in option.flags):
+    if name.endswith("_name") and (_DOUBTFUL_NAME.search(option.value) or _TOWN_IN_DOUBT in option.flags):
         return _READ_TWO_WAYS
     if name.endswith("_name") and not option.value[:1].isalnum():
         return _BEGINS_WITH_A_SIGN
@@ -417,7 +417,7 @@ def _with_town(option: Option) -> Option:
     if town == named[2]:
         return option
     value = option.value if town is None else named[1] + town
-    return replace(option, value=value, flags=(*option.flags, _UNKNOWN_TOWN))
+    return replace(option, value=value, flags=(*option.flags, _TOWN_IN_DOUBT))
 
 
 def _letters_in_name(option: Option) -> Option:
@@ -436,11 +436,12 @@ def _tender(option: Option) -> Option:
 
 
 _NAMED_AFTER_A_TOWN = re.compile(
-    r"((?:Ville|Commune|Mairie|CCAS|École (?:\w+ )?|Ecole (?:\w+ )?) ?(?:de |d['’]))(?!l[ae'’])(\S.*)", re.IGNORECASE
+    r"((?:Ville|Commune|Mairie|CCAS|École (?:\w+ )?|Ecole (?:\w+ )?) ?(?:de |d['’]))(\S.*)", re.IGNORECASE
 )
-_UNKNOWN_TOWN = "unknown_town"
+_TOWN_IN_DOUBT = "town_in_doubt"
 _TENDER = re.compile(r"(?<=[0-9])A0(?=[0-9])")
 _LETTER_MENDED = 0.85
+"""A digit taken for the letter O may have been one."""
 _O_IN_NAME = re.compile(r"(?<=[A-ZÀ-Ý])0(?=[A-ZÀ-Ý])|\b0(?=[A-ZÀ-Ý]{2})")
 _O_BETWEEN = re.compile(r"(?<=[A-Z])0(?=[A-Z])")
 _DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s")

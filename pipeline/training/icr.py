@@ -565,21 +565,11 @@ def export(model: torch.nn.Module, file: Path, temperatures: dict[str, float], n
     import onnx
     import torch
 
+    from pipeline.training.onnx_graph import exported
+
     example = torch.zeros(2, 2, SIDE, SIDE)
-    program = torch.onnx.export(
-        model.float().to(memory_format=torch.contiguous_format),
-        (example,),
-        dynamo=True,
-        input_names=["cells"],
-        output_names=["logits"],
-        dynamic_shapes={"cells": {0: torch.export.Dim("n")}},
-    )
-    if program is None:
-        raise RuntimeError("the ONNX exporter returned nothing")
-    proto = program.model_proto
-    for node in [*proto.graph.node, *proto.graph.value_info]:
-        del node.metadata_props[:]
-        node.doc_string = ""
+    plain = model.float().to(memory_format=torch.contiguous_format)
+    proto = exported(plain, (example,), (["cells"], ["logits"]), {"cells": {0: torch.export.Dim("n")}})
     last = [node for node in proto.graph.node if node.op_type == "Gemm"][-1]
     shape = onnx.helper.make_tensor_value_info(last.input[0], onnx.TensorProto.FLOAT, None)
     proto.graph.output.append(shape)

@@ -277,6 +277,8 @@ def export(model: torch.nn.Module, file: Path) -> None:
     import onnx
     import torch
 
+    from pipeline.training.onnx_graph import exported
+
     n = 23
     example = (
         torch.zeros(1, n, MOST_PIECES, dtype=torch.int64),
@@ -287,18 +289,5 @@ def export(model: torch.nn.Module, file: Path) -> None:
     )
     words = torch.export.Dim("words", min=2, max=2048)
     names = ["pieces", "near", "boxes", "places", "pages"]
-    program = torch.onnx.export(
-        model.eval(),
-        example,
-        dynamo=True,
-        input_names=names,
-        output_names=["scores"],
-        dynamic_shapes={**{name: {1: words} for name in names}},
-    )
-    if program is None:
-        raise RuntimeError("the ONNX exporter returned nothing")
-    proto = program.model_proto
-    for node in [*proto.graph.node, *proto.graph.value_info]:
-        del node.metadata_props[:]
-        node.doc_string = ""
+    proto = exported(model, example, (names, ["scores"]), {name: {1: words} for name in names})
     onnx.save_model(proto, str(file))

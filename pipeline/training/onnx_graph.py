@@ -19,6 +19,31 @@ from torch.nn import functional
 _GELU = ("Div", "Erf", "Add", "Mul", "Mul")
 
 
+def exported(
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    names: tuple[list[str], list[str]],
+    sizes: dict[str, dict[int, Any]],
+) -> onnx.ModelProto:
+    """A trained network as ONNX, without the exporter's notes on where its code lay.
+
+    Args:
+        example: inputs. names: of inputs and of outputs. sizes: by input, the axes whose length is free.
+    Raises: RuntimeError when the exporter gives nothing.
+    """
+    inputs, outputs = names
+    program = torch.onnx.export(
+        network.eval(), example, dynamo=True, input_names=inputs, output_names=outputs, dynamic_shapes=sizes
+    )
+    if program is None:
+        raise RuntimeError("the ONNX exporter returned nothing")
+    proto: onnx.ModelProto = program.model_proto
+    for node in [*proto.graph.node, *proto.graph.value_info]:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return proto
+
+
 class OnnxNetwork(nn.Module):  # type: ignore[misc]  # torch is not there when types are checked
     """Runs the graph of a recogniser up to its softmax: (n, 1, height, width) -> logits (n, steps, classes)."""
 

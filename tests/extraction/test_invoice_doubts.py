@@ -489,6 +489,7 @@ def test_a_reference_in_several_words_may_have_lost_a_sign() -> None:
     [
         ("Ville de WAVRN", "Ville de WAVRIN", 0.85),
         ("CCAS de Vandæuvre-lès-Nancy", "CCAS de Vandœuvre-lès-Nancy", 1.0),
+        ("Ville de La Rochele", "Ville de La Rochelle", 0.85),
         ("Commune de BRESS0LLES", "Commune de BRESSOLLES", 1.0),
         ("Commune de Qwxzk", "Commune de Qwxzk", 0.85),
     ],
