@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.errors import Unreadable
 from models.geometry import MM_PER_INCH, Box
-from models.image import GrayImage
+from models.image import GrayImage, shrunk
 from models.reading import FormMatch
 from models.templates import FormTemplate
 
@@ -39,6 +39,10 @@ _PROOF = 0.6
 """Share of the print around a zone that must be in its place when the nearest piece is not."""
 _FIELD_MM = 28.0
 """Reach of a local displacement: folds and paper feed move parts of a page together."""
+_DRIFT_MM = 1.2
+"""The largest local displacement."""
+_NEAR_ENOUGH_MM = 1.0
+"""A page levelled by a guess no worse than that shows the print as if levelled exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,22 +124,22 @@ def projected(points: Points, matrix: Matrix) -> Points:
     return np.asarray(cv2.perspectiveTransform(points[None].astype(np.float64), matrix)[0], np.float64)
 
 
-def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> FormMatch:
+def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> tuple[FormMatch, Placement]:
     """Lay a recognised form over its page exactly.
 
     Args:
         page: shape (height, width), uint8, 0 ink, 255 paper; the image `match.to_page` points into.
-    Returns: the match with a better homography and the error left, its 90th percentile over the page, millimetres.
+    Returns: the match with a better homography and the error left, its 90th percentile over the page, millimetres; and
+        where it lies with the local displacements that folds and paper feed leave.
     Raises: Unreadable when the form cannot be laid over the page to within `MOST_ERROR_MM`.
     """
     matrix = matrix_of(match)
-    level = _levelled(page, template, matrix)
+    search = _Search(_levelled(page, template, matrix), _landmarks(template, match.form_page))
     error = math.inf
-    for search in (_SEARCH_MM, 0.8):
-        found = _found(level, template, match.form_page, matrix, search)
-        if len(found[0]) < _FEWEST:
+    for reach in (_SEARCH_MM, 0.8):
+        centers, seen = search.found(matrix, reach)
+        if len(centers) < _FEWEST:
             raise Unreadable(_refusal(match, "trop peu de son texte imprimé se retrouve"))
-        centers, seen = found
         better, inside = cv2.findHomography(centers, projected(seen, matrix), cv2.RANSAC, 0.45 * _px_per_mm(matrix))
         if better is None or inside.sum() < max(_FEWEST, 0.4 * len(centers)):
             raise Unreadable(_refusal(match, "ses repères ne concordent pas"))
@@ -144,13 +148,21 @@ def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> FormMat
         matrix = np.asarray(better / better[2, 2], np.float64)
     if error > MOST_ERROR_MM:
         raise Unreadable(_refusal(match, f"écart de {error:.1f} mm"))
-    return replace(match, to_page=tuple(float(v) for v in matrix.ravel()), error_mm=max(error, 0.05))
+    refined = replace(match, to_page=tuple(float(v) for v in matrix.ravel()), error_mm=max(error, 0.05))
+    if _apart_mm(search.level.matrix, matrix, template) > _NEAR_ENOUGH_MM:
+        return refined, placement(page, template, refined)
+    return refined, _placement(page, template, refined, search)
 
 
 def placement(page: GrayImage, template: FormTemplate, match: FormMatch) -> Placement:
-    """The match with the local displacements that folds and paper feed leave."""
+    """A match that `refine` made, with the local displacements that folds and paper feed leave."""
+    level = _levelled(page, template, matrix_of(match))
+    return _placement(page, template, match, _Search(level, _landmarks(template, match.form_page)))
+
+
+def _placement(page: GrayImage, template: FormTemplate, match: FormMatch, search: _Search) -> Placement:
     matrix = matrix_of(match)
-    centers, seen = _found(_levelled(page, template, matrix), template, match.form_page, matrix, 1.2)
+    centers, seen = search.found(matrix, _DRIFT_MM)
     shown = _shown(page, template, match.form_page, matrix)
     if len(centers) < 3:
         return Placement(matrix, np.zeros((0, 2)), np.zeros((0, 2)), shown)
@@ -161,6 +173,13 @@ def placement(page: GrayImage, template: FormTemplate, match: FormMatch) -> Plac
     agreeing = np.hypot(*(drifts - usual).T) < 0.35
     apart = np.hypot(*(shown[:, None] - centers[agreeing][None]).transpose(2, 0, 1)).min(axis=1, initial=np.inf)
     return Placement(matrix, centers[agreeing], drifts[agreeing], shown[apart > 0.01])
+
+
+def _apart_mm(a: Matrix, b: Matrix, template: FormTemplate) -> float:
+    """How far two homographies put a corner of the form from one another, millimetres on the blank."""
+    width, height = template.definition.page_mm
+    corners = np.array([(x, y) for x in (0, width) for y in (0, height)], np.float64)
+    return float(np.linalg.norm(projected(projected(corners, b), _inverse(a)) - corners, axis=1).max())
 
 
 def _shown(page: GrayImage, template: FormTemplate, number: int, matrix: Matrix) -> Points:
@@ -245,38 +264,54 @@ def _levelled(page: GrayImage, template: FormTemplate, matrix: Matrix) -> _Level
     return _Level(np.asarray(level, np.uint8), matrix)
 
 
-def _found(
-    level: _Level, template: FormTemplate, number: int, matrix: Matrix, search_mm: float
-) -> tuple[Points, Points]:
-    """Centres of the pieces of print that were found again, and where on the blank they would then lie; millimetres.
+@dataclass(slots=True, eq=False)
+class _Search:
+    """Pieces of print looked for on a page, wider or closer; what was found near is not looked for again."""
 
-    Args:
-        level: the page by an earlier guess. matrix: the guess now, by which it is searched; the answer is in its terms.
-    """
-    search = round(search_mm * PX_PER_MM)
-    landmarks = _landmarks(template, number)
-    if not landmarks:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    half = np.array([(patch.shape[1] / 2, patch.shape[0] / 2) for _, _, patch in landmarks]) / PX_PER_MM
-    centers = np.array([(left, top) for left, top, _ in landmarks]) + half
-    expected = projected(projected(centers, matrix), _inverse(level.matrix)) - half
-    kept, seen = [], []
-    for index, (_, _, patch) in enumerate(landmarks):
-        x, y = np.round(expected[index] * PX_PER_MM).astype(int).tolist()
-        left, top = max(0, x - search), max(0, y - search)
-        window = level.image[top : max(0, y + patch.shape[0] + search), left : max(0, x + patch.shape[1] + search)]
-        if window.shape[0] < patch.shape[0] or window.shape[1] < patch.shape[1]:
-            continue
+    level: _Level
+    landmarks: Sequence[tuple[float, float, GrayImage]]
+    """(left, top, picture); millimetres on the blank."""
+    _peaks: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Left and top of the pieces found so far, by their numbers, pixels of `level`."""
+
+    def found(self, matrix: Matrix, reach_mm: float) -> tuple[Points, Points]:
+        """Centres of the pieces of print that are found again, and where on the blank they would then lie; millimetres.
+
+        Args:
+            matrix: the guess by which it is searched; the answer is in its terms. reach_mm: from the place expected.
+        """
+        if not self.landmarks:
+            return np.zeros((0, 2)), np.zeros((0, 2))
+        reach = round(reach_mm * PX_PER_MM)
+        half = np.array([(patch.shape[1] / 2, patch.shape[0] / 2) for _, _, patch in self.landmarks]) / PX_PER_MM
+        centers = np.array([(left, top) for left, top, _ in self.landmarks]) + half
+        expected = projected(projected(centers, matrix), _inverse(self.level.matrix)) - half
+        kept, seen = [], []
+        for index, (x, y) in enumerate(np.round(expected * PX_PER_MM).astype(int).tolist()):
+            corner = self._peaks.get(index)
+            # The best place of a wide search is that of a closer one which it is well inside of.
+            if corner is None or max(abs(corner[0] - x), abs(corner[1] - y)) > reach - 1:
+                corner = self._peak(self.landmarks[index][2], x, y, reach)
+            if corner is not None:
+                self._peaks[index] = corner
+                kept.append(index)
+                seen.append(np.array(corner) / PX_PER_MM + half[index])
+        if not kept:
+            return np.zeros((0, 2)), np.zeros((0, 2))
+        return centers[kept], projected(projected(np.array(seen), self.level.matrix), _inverse(matrix))
+
+    def _peak(self, patch: GrayImage, x: int, y: int, reach: int) -> tuple[float, float] | None:
+        """Where a piece of print is, at most so many pixels from (x, y); `None` when it is not there."""
+        height, width = patch.shape
+        left, top = max(0, x - reach), max(0, y - reach)
+        window = self.level.image[top : max(0, y + height + reach), left : max(0, x + width + reach)]
+        if window.shape[0] < height or window.shape[1] < width:
+            return None
         answer = np.asarray(cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED), np.float32)
         _, best, _, (at_x, at_y) = cv2.minMaxLoc(answer)
         if best < _SAME_PRINT:
-            continue
-        corner = (left + at_x + _between(answer[at_y], at_x), top + at_y + _between(answer[:, at_x], at_y))
-        kept.append(index)
-        seen.append(np.array(corner) / PX_PER_MM + half[index])
-    if not kept:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    return centers[kept], projected(projected(np.array(seen), level.matrix), _inverse(matrix))
+            return None
+        return left + at_x + _between(answer[at_y], at_x), top + at_y + _between(answer[:, at_x], at_y)
 
 
 def _between(row: NDArray[np.float32], at: int) -> float:
@@ -294,16 +329,16 @@ def _sampled(page: GrayImage, to_page: Matrix, size: tuple[int, int]) -> GrayIma
     shrink = _px_per_mm(centered)
     source = page
     if shrink > 1.6:
-        # Sampling single pixels of a much finer page would lose thin strokes. Only what is seen is smoothed.
+        # Sampling single pixels of a much finer page would lose thin strokes. Only what is seen is halved.
         around = math.ceil(shrink) + 2
         corners = np.array([(x, y) for x in (0, size[0]) for y in (0, size[1])], np.float64)
         seen = projected(corners, centered)
         left, top = (max(0, math.floor(v) - around) for v in seen.min(axis=0))
         right, bottom = (max(0, math.ceil(v) + around) for v in seen.max(axis=0))
         part = page[top:bottom, left:right]
-        if part.size:
-            source = np.asarray(cv2.blur(part, (int(shrink + 0.5), int(shrink + 0.5))), np.uint8)
-            centered = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]]) @ centered
+        if min(part.shape) > 1:
+            source = shrunk(part[: part.shape[0] // 2 * 2, : part.shape[1] // 2 * 2], 0.5)
+            centered = np.array([[0.5, 0, -left / 2 - 0.25], [0, 0.5, -top / 2 - 0.25], [0, 0, 1]]) @ centered
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
         cv2.warpPerspective(source, centered, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255),

@@ -20,13 +20,13 @@ from extraction.email_addresses import name_parts
 from extraction.line_lexicons import proposals
 from extraction.readers import marks
 from extraction.readers.line_search import Likely
-from extraction.registration import Placement, placement
+from extraction.registration import Placement
 from extraction.writing_models import writing_model
 from extraction.written_values import decode_name
 from models.definitions import Charset, Zone, ZoneKind, field_definition
 from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage
-from models.reading import Barcode, FormMatch, Reading
+from models.reading import Barcode, Reading
 from models.templates import FormTemplate
 from models.text import Character
 
@@ -106,7 +106,8 @@ def read_zones(
     *,
     dpi: float,
     template: FormTemplate,
-    match: FormMatch,
+    number: int,
+    placed: Placement,
     readers: ZoneReaders,
     barcodes: Sequence[Barcode] = (),
 ) -> dict[str, Reading]:
@@ -114,16 +115,15 @@ def read_zones(
 
     Args:
         page: the upright page, shape (height, width), uint8, 0 ink, 255 paper. dpi: of the page.
-        match: as `extraction.registration.refine` made it.
+        number: of the form's page, from 1. placed: where it lies, as `extraction.registration.refine` found.
         barcodes: those already found on the page, boxes in its pixels.
     Returns: readings by `zone_key`, boxes in pixels of `page`. The text of a comb has a space for an empty cell
         between two that are written in; of a checkbox or signature it is "true" or "false".
     """
-    zones = template.definition.zones_on(match.form_page)
+    zones = template.definition.zones_on(number)
     if not zones:
         return {}
-    placed = placement(page, template, match)
-    sheet = _Sheet(page, template, match.form_page, placed)
+    sheet = _Sheet(page, template, number, placed)
     read: dict[str, Reading] = {}
     combs = [zone for zone in zones if zone.kind is ZoneKind.COMB]
     read.update(_read_combs(sheet, combs, readers.glyphs))

@@ -133,12 +133,18 @@ def _read_form(image: GrayImage, reading: PageReading, engines: Engines, *, only
         return None
     template = next(t for t in templates if t.id == match.form)
     try:
-        match = refine(image, template, match)
+        match, placed = refine(image, template, match)
     except Unreadable:
         return None
     readers = ZoneReaders(glyphs=engines.glyphs, printed=engines.printed, written=engines.lines, second=engines.second)
     zones = read_zones(
-        image, dpi=reading.dpi, template=template, match=match, readers=readers, barcodes=reading.barcodes
+        image,
+        dpi=reading.dpi,
+        template=template,
+        number=match.form_page,
+        placed=placed,
+        readers=readers,
+        barcodes=reading.barcodes,
     )
     return replace(reading, form=match, zones=zones, text=None, types=(), clues=None)
 

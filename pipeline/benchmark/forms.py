@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from classifiers.forms import match_form
-from extraction.registration import placement, projected, refine
+from extraction.registration import projected, refine
 from models.errors import Unreadable
 from models.geometry import MM_PER_INCH
 from models.templates import FormTemplate
@@ -130,11 +130,10 @@ def _lay(scanned: Scan, blank: Blank, templates: tuple[FormTemplate, ...], seen:
         return
     template = next(each for each in templates if each.id == match.form)
     try:
-        match = refine(image, template, match)
+        match, placed = refine(image, template, match)
     except Unreadable:
         seen.refused += 1
         return
-    placed = placement(image, template, match)
     areas = [zone.box for zone in blank.definition.zones_on(1)]
     corners = np.array([(x, y) for box in areas for x in (box.x, box.right) for y in (box.y, box.bottom)])
     drifts = np.array([placed.drift(box.center_x, box.center_y) for box in areas for _ in range(4)])

@@ -97,9 +97,9 @@ def test_a_filled_card_is_read_whole(
     match = match_form(image, dpi=200, templates=templates)
     assert match is not None
     template = next(t for t in templates if t.id == match.form)
-    match = refine(image, template, match)
+    match, placed = refine(image, template, match)
     readers = ZoneReaders(glyphs=GlyphReader(), printed=PrintedTextReader())
-    zones = read_zones(image, dpi=200, template=template, match=match, readers=readers)
+    zones = read_zones(image, dpi=200, template=template, number=1, placed=placed, readers=readers)
     page = PageReading(image.shape[1], image.shape[0], 200, 0, 0.0, False, QUALITY, form=match, zones=zones)
 
     fields = form_fields({1: page}, template.definition, today=TODAY)

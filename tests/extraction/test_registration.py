@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from extraction.registration import matrix_of, placement, projected, refine
+from extraction.registration import matrix_of, projected, refine
 from models.errors import Unreadable
 from models.image import GrayImage
 from models.reading import FormMatch
@@ -42,7 +42,7 @@ def noisy(page: GrayImage) -> GrayImage:
 
 @pytest.mark.parametrize("off_mm", [-1.5, 0.4, 1.5])
 def test_a_guess_that_is_off_is_put_right(card: FormTemplate, off_mm: float) -> None:
-    match = refine(noisy(card.blanks[0]), card, guessed(card, card.dpi, off_mm=off_mm, turn_deg=0.3))
+    match, _ = refine(noisy(card.blanks[0]), card, guessed(card, card.dpi, off_mm=off_mm, turn_deg=0.3))
 
     assert largest_error_mm(match, card.dpi, card) < 0.25
     assert match.error_mm < 0.3
@@ -64,9 +64,7 @@ def test_zones_follow_a_fold(card: FormTemplate) -> None:
     blank = card.blanks[0]
     fold, lost = round(0.5 * blank.shape[0]), round(0.7 * card.dpi / 25.4)
     page = np.vstack([blank[:fold], blank[fold + lost :], np.full((lost, blank.shape[1]), 255, np.uint8)])
-    match = refine(page, card, guessed(card, card.dpi))
-
-    placed = placement(page, card, match)
+    _, placed = refine(page, card, guessed(card, card.dpi))
 
     below = next(z for z in card.definition.zones if z.name == "phone").box
     above = next(z for z in card.definition.zones if z.name == "meter_index").box
@@ -81,10 +79,10 @@ def test_a_cut_is_level_and_of_the_size_asked(card: FormTemplate) -> None:
     page = np.asarray(cv2.warpAffine(card.blanks[0], turn, size, borderValue=(255,)), np.uint8)
     px = card.dpi / 25.4
     whole = np.vstack([turn, [0, 0, 1]]) @ np.diag([px, px, 1.0])
-    match = refine(page, card, FormMatch(card.id, 1, 0.99, tuple(float(v) for v in whole.ravel()), 1.0))
+    _, placed = refine(page, card, FormMatch(card.id, 1, 0.99, tuple(float(v) for v in whole.ravel()), 1.0))
     box = next(z for z in card.definition.zones if z.name == "signature").box
 
-    cut = placement(page, card, match).cut(page, box, px_per_mm=5.0)
+    cut = placed.cut(page, box, px_per_mm=5.0)
 
     assert cut.shape == (round(box.height * 5), round(box.width * 5))
     assert (cut[:3].min(axis=0) < 160).mean() > 0.95  # the frame's upper line, level from end to end
