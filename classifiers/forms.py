@@ -45,6 +45,8 @@ _FAR_PX = 5.0
 """Print further from its place than a fold explains (1.3 mm) is print of another form."""
 _SAME_PRINT = 0.55
 """Correlation from which a piece of print is taken for the same."""
+_SOME = 8
+"""One feature of so many says which forms to place first."""
 _CANDIDATES = 4
 _RIVAL = 0.5
 """A form with so large a share of the likeliest one's votes is compared with it before the page is decided."""
@@ -137,8 +139,8 @@ def _candidates(
 ) -> Iterator[tuple[_PreparedPage, Matrix, bool]]:
     """Form pages that the page may show, where each would lie, and whether one as likely follows.
 
-    The likeliest come first, the others only when asked for. Most pages lie straight: a quarter of a form's features,
-    all moved alike, tells which forms to place first.
+    The likeliest come first, the others only when asked for. Most pages lie straight: some of a form's features,
+    all moved alike, tell which forms to place first.
     """
     votes = np.array([_moved_alike(each, points, descriptors) for each in prepared])
     ranked = np.argsort(-votes, kind="stable")
@@ -160,7 +162,7 @@ def _moved_alike(page: _PreparedPage, points: Points, descriptors: NDArray[np.ui
     """The most features of a form page that are found on the page with the same shift, to within `_ALIKE_PX`."""
     if len(page.points) < _FEWEST_PAIRS:
         return 0
-    some = slice(None, None, 4)
+    some = slice(None, None, _SOME)
     distances, nearest = cv2.batchDistance(
         page.descriptors[some], descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=1
     )
@@ -286,17 +288,11 @@ def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8])
     """Where the form page would lie, and the number of features that agree."""
     if len(page.points) < _FEWEST_PAIRS:
         return None
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-    pairs = matcher.knnMatch(page.descriptors, descriptors, k=2)
-    kept = [
-        pair[0]
-        for pair in pairs
-        if len(pair) == 2 and pair[0].distance < _CLOSE_BITS and pair[0].distance < 0.9 * pair[1].distance
-    ]
-    if len(kept) < _FEWEST_PAIRS:
+    distances, nearest = cv2.batchDistance(page.descriptors, descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
+    kept = (distances[:, 0] < _CLOSE_BITS) & (distances[:, 0] < 0.9 * distances[:, 1])
+    if kept.sum() < _FEWEST_PAIRS:
         return None
-    source = page.points[[match.queryIdx for match in kept]]
-    target = points[[match.trainIdx for match in kept]]
+    source, target = page.points[kept], points[nearest[kept, 0]]
     matrix, inliers = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=6.0, maxIters=1500, confidence=0.995
     )
@@ -370,7 +366,7 @@ def _levelled(page: _PreparedPage, matrix: Matrix, smooth: GrayImage) -> tuple[G
 
 def _framed(page: _PreparedPage, level: GrayImage, inside: GrayImage, likeness: float) -> float:
     """Share of the zones' frames that are on the page; `likeness` when there is none to look for."""
-    depth = cv2.dilate(level, np.ones((15, 15), np.uint8)).astype(np.int16) - level
+    depth = cv2.subtract(cv2.dilate(level, np.ones((15, 15), np.uint8)), level)
     near = cv2.dilate(depth, np.ones((7, 7), np.uint8))
     shown = [(rows, columns) for rows, columns in page.frames if (inside[rows, columns] > 0).mean() > 0.9]
     if not shown:
