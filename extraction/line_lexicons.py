@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
 from string import digits
 
@@ -97,17 +98,16 @@ def _parted(compact: str) -> list[tuple[str, str]]:
 
 
 def _near_places(texts: Sequence[str]) -> Iterable[str]:
-    names = _places()
-    for text in texts[:_ASKED]:
-        plain = plain_place(text)
+    names, by_length = _places(), _places_by_length()
+    for plain, in_capitals in dict.fromkeys((plain_place(text), text.isupper()) for text in texts[:_ASKED]):
         if len(plain) < 3:
             continue
-        found = process.extract(
-            plain, names.keys(), scorer=Levenshtein.distance, limit=_NEAR, score_cutoff=max(1, len(plain) // 4)
-        )
+        far = max(1, len(plain) // 4)
+        about_as_long = [name for length in range(len(plain) - far, len(plain) + far + 1) for name in by_length[length]]
+        found = process.extract(plain, about_as_long, scorer=Levenshtein.distance, limit=_NEAR, score_cutoff=far)
         for name, _, _ in found:
             for spelt in names[name]:
-                yield spelt.upper() if text.isupper() else spelt
+                yield spelt.upper() if in_capitals else spelt
 
 
 def _near_words(texts: Sequence[str], value_type: str) -> Iterable[str]:
@@ -144,6 +144,14 @@ def _places() -> dict[str, tuple[str, ...]]:
             if name not in found.get(plain[name], ()):
                 found[plain[name]] = (*found.get(plain[name], ()), name)
     return found
+
+
+@cache
+def _places_by_length() -> Mapping[int, list[str]]:
+    by_length = defaultdict[int, list[str]](list)
+    for name in _places():
+        by_length[len(name)].append(name)
+    return by_length
 
 
 @cache

@@ -150,6 +150,7 @@ class AddressModel:
         self._made: Collection[str] = ()
         self._known: dict[tuple[str, bool, str], float] = {}
         self._masses: dict[str, tuple[float, float]] = {}
+        self._starts: dict[str, tuple[float, ...]] = {}
 
     def of(self, names: Sequence[str]) -> AddressModel:
         """The model for somebody of these names, in small letters without accents."""
@@ -159,7 +160,7 @@ class AddressModel:
         _, words, shares = self._kinds[0]
         own._kinds = ((1 - self._OWN, words, shares), (self._OWN, *_with_initials(dict.fromkeys(names, 1.0))))
         own._made = local_parts(names)
-        own._known, own._masses = {}, {}
+        own._known, own._masses, own._starts = {}, {}, {}
         return own
 
     def __call__(self, before: str, character: str) -> float:
@@ -201,17 +202,28 @@ class AddressModel:
         if run not in self._masses:
             if len(self._masses) > _REMEMBERED:
                 self._masses.clear()
-            # How likely a name begins at each place.
-            starts = [1.0]
-            for stop in range(1, len(run) + 1):
-                before = sum(starts[k] * self._share(run[k:stop]) for k in range(stop))
-                starts.append(self._JOINED * before)
+                self._starts.clear()
+            starts = self._starting(run)
             begun = sum(start * self._begun(run[k:]) for k, start in enumerate(starts) if start)
             self._masses[run] = begun, starts[-1] / self._JOINED
         return self._masses[run]
 
+    def _starting(self, run: str) -> tuple[float, ...]:
+        """How likely a name begins at each place of letters, their end included."""
+        if not run:
+            return (1.0,)
+        found = self._starts.get(run)
+        if found is None:
+            before = self._starting(run[:-1])
+            ended = sum(start * self._share(run[k:]) for k, start in enumerate(before) if start)
+            found = self._starts[run] = (*before, self._JOINED * ended)
+        return found
+
     def _share(self, name: str) -> float:
-        return sum(share * own.get(name, 0.0) for share, _, own in self._kinds)
+        share = 0.0
+        for weight, _, own in self._kinds:
+            share += weight * own.get(name, 0.0)
+        return share
 
     def _begun(self, start: str) -> float:
         return sum(share * words.begun(start) for share, words, _ in self._kinds) if start else 1.0
