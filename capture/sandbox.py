@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from capture.fork_server import Ended, ForkServer
-from capture.opener import Answer, Task, answer_from_json, to_json
+from capture.messages import Answer, Task, answer_from_json, to_json
 from capture.sources import Limits, Member, RasterPage, SourceInfo
 from models.errors import REFUSALS, UnusableImage
 

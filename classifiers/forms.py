@@ -134,6 +134,12 @@ def match_form(page: GrayImage, *, dpi: float, templates: Sequence[FormTemplate]
     )
 
 
+def prepare(templates: Sequence[FormTemplate]) -> None:
+    """Do once what `match_form` needs of each form, before processes are forked that share it."""
+    for template in templates:
+        _prepared(template)
+
+
 def _candidates(
     prepared: Sequence[_PreparedPage], points: Points, descriptors: NDArray[np.uint8]
 ) -> Iterator[tuple[_PreparedPage, Matrix, bool]]:

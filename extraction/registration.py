@@ -154,6 +154,13 @@ def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> tuple[F
     return refined, _placement(page, template, refined, search)
 
 
+def prepare(templates: Sequence[FormTemplate]) -> None:
+    """Do once what `refine` needs of each form, before processes are forked that share it."""
+    for template in templates:
+        for number in range(1, len(template.blanks) + 1):
+            _landmarks(template, number)
+
+
 def placement(page: GrayImage, template: FormTemplate, match: FormMatch) -> Placement:
     """A match that `refine` made, with the local displacements that folds and paper feed leave."""
     level = _levelled(page, template, matrix_of(match))

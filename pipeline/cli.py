@@ -67,6 +67,9 @@ def read(
 
     Examples: `depli read samples/`, `depli read --json stack.tif | jq .fields`, `depli read --template ours/ a.jpg`.
     """
+    from pipeline.processes import reading_context
+
+    reading_context()  # loads beside us
     from pipeline.read_command import run_read
 
     folders = tuple(template or ())

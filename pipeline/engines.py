@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from extraction.readers.transformer_line import TransformerLineReader
 from extraction.zones import WrittenLineReader
 from models.errors import Misconfigured
 from models.templates import FormTemplate
+from pipeline.processes import one_thread
 from pipeline.templates import load_templates
 
 log = structlog.get_logger()
@@ -49,15 +49,6 @@ class Engines:
 _of_process: Engines | None = None
 
 
-def one_thread() -> None:
-    """Keep numeric libraries at one thread: there is one process a core."""
-    for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    import cv2
-
-    cv2.setNumThreads(1)
-
-
 def load_engines(settings: EngineSettings) -> Engines:
     """Load weights and templates.
 
@@ -79,10 +70,15 @@ def _second_reader() -> TesseractReader | None:
 @cache
 def templates(folders: tuple[Path, ...]) -> tuple[FormTemplate, ...]:
     """The forms that ship and those of `folders`; a later one replaces an earlier one of the same id."""
-    known: dict[str, FormTemplate] = {}
-    for folder in (SHIPPED_FORMS, *folders):
+    known = {template.id: template for template in _shipped_forms()}
+    for folder in folders:
         known.update({template.id: template for template in load_templates(folder)})
     return tuple(known.values())
+
+
+@cache
+def _shipped_forms() -> tuple[FormTemplate, ...]:
+    return load_templates(SHIPPED_FORMS)
 
 
 def load_for_process(settings: EngineSettings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import select
 import signal
@@ -19,6 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 from models.errors import Unavailable, UnusableImage
 from pipeline.engines import EngineSettings, load_for_process
 from pipeline.jobs import is_dead, process_name
+from pipeline.processes import reading_context
 
 Result = TypeVar("Result")
 
@@ -68,7 +68,7 @@ class ReadingPool:
             max_tasks=2000,
             initializer=start_process,
             initargs=(process_name(), self._engine_settings),
-            context=multiprocessing.get_context("forkserver"),
+            context=reading_context(),
         )
 
     def run(self, function: Callable[..., Result], *args: Any) -> Result:

@@ -16,7 +16,8 @@ from models.errors import Unreadable
 from models.geometry import MM_PER_INCH
 from models.templates import FormTemplate
 from pipeline.benchmark.report import Report
-from pipeline.engines import SHIPPED_FORMS, one_thread
+from pipeline.engines import SHIPPED_FORMS
+from pipeline.processes import one_thread
 from pipeline.templates import TEMPLATE_DPI
 from pipeline.training.mail.drawing import DRAWN_DPI
 from pipeline.training.mail.forms import Blank, draw_form, load_blank

@@ -16,7 +16,7 @@ from extraction.written_values import decode_comb
 from models.definitions import Charset
 from models.image import GrayImage
 from pipeline.benchmark.report import Report
-from pipeline.engines import one_thread
+from pipeline.processes import one_thread
 
 _SETS = (
     ("digits_mnist", Charset.DIGITS),

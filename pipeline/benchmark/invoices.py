@@ -21,7 +21,8 @@ from models.errors import UnusableImage
 from models.image import GrayImage
 from models.reading import PageReading
 from pipeline.benchmark.report import Report
-from pipeline.engines import Engines, EngineSettings, load_engines, one_thread
+from pipeline.engines import Engines, EngineSettings, load_engines
+from pipeline.processes import one_thread
 from pipeline.reading import Read, as_json
 from pipeline.recognition import as_reading, read_content, read_page, understand
 from pipeline.scoring import Score, Tally, comparable

@@ -18,7 +18,7 @@ from extraction.writing_models import writing_model
 from models.image import GrayImage
 from models.reading import Reading
 from pipeline.benchmark.report import Report
-from pipeline.engines import one_thread
+from pipeline.processes import one_thread
 from pipeline.training.line_texts import LineTexts
 from pipeline.training.pens import PenRecords
 from pipeline.training.running_hand import Hands, WrittenLine, is_held_out, labelled_lines, worn

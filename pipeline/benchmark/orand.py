@@ -25,7 +25,7 @@ from models.image import GrayImage
 from models.learned import registry
 from pipeline.benchmark.recombined import Recombined
 from pipeline.benchmark.report import Report
-from pipeline.engines import one_thread
+from pipeline.processes import one_thread
 from pipeline.training.pens import PenRecords
 from pipeline.training.running_hand import Hands, WrittenLine, bent, labelled_lines, worn
 

@@ -15,7 +15,8 @@ from models.reading import DocumentReading
 from pipeline.benchmark.measuring import run_of, truth_of
 from pipeline.benchmark.others import found_share, read_by_others
 from pipeline.benchmark.report import Report
-from pipeline.engines import Engines, EngineSettings, load_engines, one_thread
+from pipeline.engines import Engines, EngineSettings, load_engines
+from pipeline.processes import one_thread
 
 
 @dataclass(slots=True)

@@ -65,7 +65,15 @@ def read(
     page: GrayImage, card: FormTemplate, lines: Lines | None = None, barcodes: Sequence[Barcode] = ()
 ) -> dict[str, Reading]:
     readers = ZoneReaders(glyphs=InkedCells(), printed=lines or Lines())
-    return read_zones(page, dpi=card.dpi, template=card, number=1, placed=placement(page, card, match(card)), readers=readers, barcodes=barcodes)
+    return read_zones(
+        page,
+        dpi=card.dpi,
+        template=card,
+        number=1,
+        placed=placement(page, card, match(card)),
+        readers=readers,
+        barcodes=barcodes,
+    )
 
 
 def zone_px(card: FormTemplate, name: str, value: str | None = None) -> Box:
@@ -226,7 +234,14 @@ def read_with(lines: Says, template: FormTemplate) -> dict[str, Reading]:
             x, y = round((zone.box.x + 3) * scale), round((zone.box.y + 4.5) * scale)
             cv2.putText(page, "XXXX", (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (20,), 2)
     readers = ZoneReaders(glyphs=InkedCells(), printed=lines)
-    return read_zones(page, dpi=template.dpi, template=template, number=1, placed=placement(page, template, match(template)), readers=readers)
+    return read_zones(
+        page,
+        dpi=template.dpi,
+        template=template,
+        number=1,
+        placed=placement(page, template, match(template)),
+        readers=readers,
+    )
 
 
 def test_a_nought_between_capitals_is_a_letter_in_a_name_but_not_in_a_serial(card: FormTemplate) -> None:
@@ -272,6 +287,8 @@ def test_an_address_is_read_with_the_names_on_the_same_page(card: FormTemplate) 
     write(page, "zubeldia.xavi@o", zone_px(card, "email"))
     readers = ZoneReaders(glyphs=InkedCells(), printed=Printed(), written=Writing())
 
-    found = read_zones(page, dpi=card.dpi, template=card, number=1, placed=placement(page, card, match(card)), readers=readers)
+    found = read_zones(
+        page, dpi=card.dpi, template=card, number=1, placed=placement(page, card, match(card)), readers=readers
+    )
 
     assert found["email"].text == "zubeldia.xavi@orange.fr"
