@@ -58,3 +58,15 @@ def percentile(image: GrayImage, percent: float) -> float:
     if low + 1 <= counts[below] - 1 or low == place:
         return float(below)
     return below + (place - low) * (int(counts.searchsorted(low + 2)) - below)
+
+
+def components(mask: GrayImage) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Connected strokes of a mask, a pixel's eight neighbours touch it; the first is all that is no stroke.
+
+    Args:
+        mask: shape (height, width), uint8, 0 is none.
+    Returns: labels, shape (height, width); of each label `cv2.CC_STAT_*`, shape (n, 5), and its centre, shape (n, 2).
+    """
+    # OpenCV's default method takes twice as long to measure what it finds.
+    found = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
+    return np.asarray(found[1], np.int32), np.asarray(found[2], np.int32), np.asarray(found[3], np.float64)

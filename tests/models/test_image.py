@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.image import percentile
+from models.image import components, percentile
 
 
 @given(
@@ -25,3 +25,17 @@ def test_a_part_of_a_picture_has_its_own_percentile_and_an_empty_part_none() -> 
 
     assert percentile(picture[2:5, 3:9], 50) == float(np.median(picture[2:5, 3:9]))
     assert percentile(picture[3:3], 50) == 0.0
+
+
+def test_components_are_measured_each_and_touch_at_corners() -> None:
+    mask = np.zeros((9, 12), np.uint8)
+    mask[1:3, 1:4] = 1
+    mask[3, 4] = 1
+    mask[6, 8:11] = 1
+
+    labels, stats, centers = components(mask)
+
+    assert stats[1:].tolist() == [[1, 1, 4, 3, 7], [8, 6, 3, 1, 3]]
+    assert (labels == 2).sum() == 3
+    assert centers[2].tolist() == [9.0, 6.0]
+    assert len(components(np.zeros((9, 12), np.uint8))[1]) == 1
