@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from extraction.registration import Placement
 from models.geometry import Box
-from models.image import FloatArray, GrayImage, percentile
+from models.image import FloatArray, GrayImage, components, percentile
 
 Depth = NDArray[np.uint8]
 """Shape (height, width): how much darker than the paper around it each pixel is, gray levels 0..255."""
@@ -43,9 +43,9 @@ class Comb:
 
     cells: tuple[GrayImage, ...]
     """One picture a cell, box lines and all, on even paper: what the glyph reader likes best."""
-    lineless: tuple[GrayImage, ...]
+    lineless: Sequence[GrayImage]
     """The same cells without their lines and without the neighbours' strokes, a little wider where their own strokes
-    leave them: a second opinion where the first is unsure."""
+    leave them: a second opinion where the first is unsure. Each is cut when it is asked for."""
     boxes: tuple[Box, ...]
     """Where each cell truly is, millimetres on the blank."""
     ink_mm2: tuple[float, ...]
@@ -95,6 +95,7 @@ def _depth(strip: GrayImage) -> Depth:
 def _without_tint(strip: GrayImage, cells: Sequence[Box]) -> tuple[GrayImage, bool]:
     """The strip without the shade that its cells are printed in, and whether they are."""
     papers, shades = [], []
+    plain_cells = 0
     for cell in cells:
         columns = slice(max(0, round(cell.x)), round(cell.right))
         above, below = (
@@ -105,6 +106,10 @@ def _without_tint(strip: GrayImage, cells: Sequence[Box]) -> tuple[GrayImage, bo
         inner = cell.grown(-0.5 * PX_PER_MM)
         within = strip[round(inner.y) : round(inner.bottom), round(inner.x) : round(inner.right)]
         shades.append(papers[-1] - percentile(within, 60))
+        plain_cells += shades[-1] < _TINT
+        if 2 * plain_cells > len(cells):
+            # The rest cannot lift the median any more.
+            return strip, False
     usual = float(np.median(shades))
     if usual < _TINT:
         return strip, False
@@ -129,38 +134,42 @@ def _without_streaks(depth: Depth, cells: Sequence[Box]) -> Depth:
     top, bottom = min(c.y for c in cells) - 5, max(c.bottom for c in cells) + 5
     left, right = cells[0].x - 5, cells[-1].right + 5
     cleared = _without_upright_streaks(depth, round(top), round(bottom))
-    turned = _without_upright_streaks(np.ascontiguousarray(cleared.T), round(left), round(right))
-    return np.ascontiguousarray(turned.T)
+    turned = _turned(cleared)
+    swept = _without_upright_streaks(turned, round(left), round(right))
+    return cleared if swept is turned else _turned(swept)
 
 
 def _without_upright_streaks(depth: Depth, start: int, stop: int) -> Depth:
     if start < 8 or depth.shape[0] - stop < 8:
         return depth
-    before, after = _steady(depth[:start]), _steady(depth[stop:])
-    if min(before.max(initial=0), after.max(initial=0)) < 10:
+    before = _steady(depth[:start])
+    if before.max(initial=0) < 10:
+        return depth
+    after = _steady(depth[stop:])
+    if after.max(initial=0) < 10:
         return depth
     reach = np.ones((1, 9), np.uint8)
     both = np.minimum(cv2.dilate(before, reach), cv2.dilate(after, reach)).ravel()
     columns = np.flatnonzero(both > 10)
-    cleared = depth.astype(np.float32)
+    # Room on both sides for a streak at the rim.
+    cleared = np.pad(depth.astype(np.float32), ((0, 0), (_STREAK_PX, _STREAK_PX)))
+    rows = np.arange(len(depth))[:, None]
     for run in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
         if not len(run) or len(run) > _STREAK_PX + 8:
             continue
         x0, x1 = max(0, int(run[0])), int(run[-1]) + 1
         at_top, at_bottom = _middle_of(before.ravel(), x0, x1), _middle_of(after.ravel(), x0, x1)
         profile = np.maximum(_around(before.ravel(), at_top), _around(after.ravel(), at_bottom))
-        places = np.linspace(at_top, at_bottom, depth.shape[0])
-        for y, place in enumerate(places):
-            low = round(place) - len(profile) // 2
-            cut = slice(max(0, low), max(0, min(depth.shape[1], low + len(profile))))
-            cleared[y, cut] = np.maximum(0, cleared[y, cut] - profile[cut.start - low : cut.stop - low])
-    return np.round(cleared).astype(np.uint8)
+        middles = np.rint(np.linspace(at_top, at_bottom, len(depth))).astype(int)[:, None]
+        streak = rows, middles + np.arange(len(profile)) + _STREAK_PX - len(profile) // 2
+        cleared[streak] = np.maximum(0, cleared[streak] - profile)
+    return np.round(cleared[:, _STREAK_PX:-_STREAK_PX]).astype(np.uint8)
 
 
 def _steady(band: Depth) -> FloatArray:
     """What is dark over nearly the whole height of a band, shape (1, width); wide shades left out."""
     quarter = len(band) // 4
-    low = np.partition(np.ascontiguousarray(band.T), quarter, axis=1)[:, quarter].astype(np.float32).reshape(1, -1)
+    low = np.sort(_turned(band).astype(np.float32), axis=1)[:, quarter].reshape(1, -1)
     shade = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((1, 2 * _STREAK_PX + 1), np.uint8))
     return np.asarray(low - shade, np.float32)
 
@@ -189,11 +198,11 @@ def _snapped(depth: Depth, cells: Sequence[Box]) -> list[Box]:
     move_x = _line_positions(_means(middle, 0), edges)
     row_profile = _means(level[:, max(0, round(cells[0].x)) : round(cells[-1].right)], 1)
     down = _line_positions(row_profile, [top, bottom])
-    y0, y1 = down(top), down(bottom)
+    y0, y1 = down([top, bottom])
     tilt = _tilt(level, cells, (y0, y1))
+    lefts, rights = move_x([cell.x for cell in cells]), move_x([cell.right for cell in cells])
     snapped = []
-    for cell in cells:
-        x0, x1 = move_x(cell.x), move_x(cell.right)
+    for cell, x0, x1 in zip(cells, lefts, rights, strict=True):
         slope = tilt * (cell.center_x - depth.shape[1] / 2)
         snapped.append(Box(x0, y0 + slope, max(4.0, x1 - x0), max(4.0, y1 - y0)))
     return snapped
@@ -201,16 +210,18 @@ def _snapped(depth: Depth, cells: Sequence[Box]) -> list[Box]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shift:
-    """Where a line expected at a place truly is: one fit for the whole comb, and each line's own departure from it."""
+    """Where lines expected at places truly are: one fit for the whole comb, and each line's own departure from it."""
 
     offset: float
     stretch: float
     places: NDArray[np.float64]
     own: NDArray[np.float64]
 
-    def __call__(self, place: float) -> float:
-        local = float(np.interp(place, self.places, self.own)) if len(self.places) else 0.0
-        return place + self.offset + self.stretch * place + local
+    def __call__(self, expected: Sequence[float]) -> list[float]:
+        place = np.array(expected, np.float64)
+        local = np.interp(place, self.places, self.own) if len(self.places) else 0.0
+        moved: list[float] = (place + self.offset + self.stretch * place + local).tolist()
+        return moved
 
 
 def _line_positions(profile: NDArray[np.float32], expected: Sequence[float]) -> _Shift:
@@ -220,9 +231,8 @@ def _line_positions(profile: NDArray[np.float32], expected: Sequence[float]) -> 
     slide = round(_SLIDE_MM * PX_PER_MM)
     shifts = np.arange(-slide, slide + 0.1, 0.5)
     ticks = np.arange(len(strength))
-    capped = np.minimum(
-        strength, 1.5 * np.median(strength[strength > 0.25 * strength.max()] if strength.any() else [0])
-    )
+    usual = _median(strength[strength > 0.25 * strength.max()]) if strength.any() else 0.0
+    capped = np.minimum(strength, 1.5 * usual)
     totals = np.interp(places + shifts[:, None], ticks, capped).sum(axis=1)
     # All else equal the registration is right: a lone stroke beside a faint comb must not pull it away.
     first = float(shifts[int(np.argmax(totals * (1 - 0.12 * (shifts / slide) ** 2)))])
@@ -231,12 +241,12 @@ def _line_positions(profile: NDArray[np.float32], expected: Sequence[float]) -> 
     at = values.argmax(axis=1)
     moves = first + near[at]
     weights = np.where((at > 0) & (at < len(near) - 1), values.max(axis=1), 0.0)
-    weights = np.minimum(weights, 2 * np.median(weights)) if weights.any() else weights
+    weights = np.minimum(weights, 2 * _median(weights)) if weights.any() else weights
     if weights.sum() <= 0 or strength.max() < 6:
         return _Shift(0.0, 0.0, np.zeros(0), np.zeros(0))
     offset, stretch = _line_fit(places, moves, weights)
     own = np.clip(moves - offset - stretch * places, -2.5, 2.5)
-    trusted = weights > 0.4 * np.median(weights)
+    trusted = weights > 0.4 * _median(weights)
     return _Shift(offset, stretch, places, np.where(trusted, own, 0.0))
 
 
@@ -256,7 +266,7 @@ def _line_fit(
         stretch = max(-most, min(most, slope))
         offset = mean_y - stretch * mean_x
         left = np.abs(moves - offset - stretch * places)
-        keep = weights * (left < max(1.5, 2 * float(np.median(left))))
+        keep = weights * (left < max(1.5, 2 * float(_median(left))))
         if keep.sum() <= 0:
             break
     return offset, stretch
@@ -274,9 +284,10 @@ def _tilt(level: Depth, cells: Sequence[Box], rows: tuple[float, float]) -> floa
             low = max(0, round(row) - 7)
             band = level[low : round(row) + 8, left:right]
             profile = _means(band, 1) if band.size else np.zeros(1, np.float32)
-            if profile.max() > 12:
+            peak = int(profile.argmax())
+            if profile[peak] > 12:
                 xs.append(cell.center_x - middle)
-                ys.append(low + float(np.argmax(profile)) - row)
+                ys.append(low + float(peak) - row)
     if len(xs) < 6:
         return 0.0
     slope, _ = _line_fit(np.array(xs), np.array(ys), np.ones(len(xs)))[::-1]
@@ -288,15 +299,16 @@ def _without_lines(depth: Depth, cells: Sequence[Box]) -> Depth:
     upright = [(x, cell.y, cell.bottom) for cell in cells for x in (cell.x, cell.right)]
     level = [(y, cell.x, cell.right) for cell in cells for y in (cell.y, cell.bottom)]
     upright, level = _merged(upright), _merged(level)
-    half = _half_thickness(depth, upright)
-    cleaned = depth.copy()
-    for x, top, bottom in upright:
-        _bridge(cleaned, x, top - half - 2, bottom + half + 2, half)
-    turned = np.ascontiguousarray(cleaned.T)
-    half = _half_thickness(np.ascontiguousarray(depth.T), level)
-    for y, left, right in level:
-        _bridge(turned, y, left - half - 2, right + half + 2, half)
-    return np.ascontiguousarray(turned.T)
+    turned = _turned(depth)
+    _bridge(turned, upright, _half_thickness(turned, upright))
+    cleaned = _turned(turned)
+    _bridge(cleaned, level, _half_thickness(depth, level))
+    return cleaned
+
+
+def _turned(depth: Depth) -> Depth:
+    """Rows become columns; copied, so that what lies on a line lies together in memory."""
+    return np.asarray(cv2.transpose(depth), np.uint8)
 
 
 def _means(part: Depth, axis: int) -> FloatArray:
@@ -304,11 +316,11 @@ def _means(part: Depth, axis: int) -> FloatArray:
     return np.asarray(cv2.reduce(part, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
 
 
-def _medians(values: NDArray[Any]) -> FloatArray:
-    """Medians along the last axis, which goes."""
-    low, high = (values.shape[-1] - 1) // 2, values.shape[-1] // 2
-    ordered = np.partition(values, (low, high), axis=-1)
-    return np.asarray((ordered[..., low].astype(np.float32) + ordered[..., high]) / 2, np.float32)
+def _median(values: NDArray[Any]) -> Any:
+    """As `numpy.median` along the last axis, floats only, several times faster for a few numbers."""
+    ordered = np.sort(values, axis=-1)
+    count = values.shape[-1]
+    return (ordered[..., (count - 1) // 2] + ordered[..., count // 2]) / 2
 
 
 def _merged(lines: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
@@ -327,15 +339,16 @@ def _merged(lines: Sequence[tuple[float, float, float]]) -> list[tuple[float, fl
 
 
 def _half_thickness(depth: Depth, lines: Sequence[tuple[float, float, float]]) -> int:
-    """Half the breadth of the printed lines, pixels, measured where most of them agree."""
-    spans = [(round(x) - 8, max(0, round(top)), min(depth.shape[0], round(bottom))) for x, top, bottom in lines]
-    spans = [span for span in spans if span[0] >= 0 and span[0] + 17 <= depth.shape[1] and span[2] > span[1]]
+    """Half the breadth of printed level lines (y, left, right), pixels, measured where most of them agree."""
+    spans = [(round(y) - 8, max(0, round(left)), min(depth.shape[1], round(right))) for y, left, right in lines]
+    spans = [span for span in spans if span[0] >= 0 and span[0] + 17 <= depth.shape[0] and span[2] > span[1]]
     if not spans:
         return 2
-    columns = np.array([left for left, _, _ in spans])[:, None, None] + np.arange(17)[:, None]
-    # lines of one comb are as long to within a pixel
-    rows = np.array([top for _, top, _ in spans])[:, None, None] + np.arange(min(end - top for _, top, end in spans))
-    usual = _medians(_medians(depth[rows, columns]).T)
+    # Lines of one comb are as long to within a pixel.
+    length = min(end - start for _, start, end in spans)
+    bands = np.stack([depth[top : top + 17, start : start + length] for top, start, _ in spans])
+    # numpy sorts floats many at a time, and bytes one by one.
+    usual = _median(_median(bands.astype(np.float32)).T)
     peak = float(usual[5:12].max())
     if peak < 8:
         return 1
@@ -343,101 +356,115 @@ def _half_thickness(depth: Depth, lines: Sequence[tuple[float, float, float]]) -
     return int(np.clip((broad + 1) // 2, 1, 4))
 
 
-def _bridge(depth: Depth, x: float, top: float, bottom: float, half: int) -> None:
-    """Replace the columns of an upright line by what crosses it: dark only where both sides are, more or less level."""
-    center = round(x)
-    left, right = center - half, center + half
-    if left < 2 or right > depth.shape[1] - 3:
-        return
-    y0, y1 = max(0, round(top)), min(depth.shape[0], round(bottom) + 1)
-    if y1 <= y0:
-        return
-    # Beside the line its own blur still darkens; one pixel further is the writing alone.
-    slant = np.ones((2 * half + 1, 1), np.uint8)
-    around = np.asarray(cv2.dilate(depth[y0:y1, left - 2 : right + 3], slant), np.uint8)
-    crossing = np.minimum(around[:, :2], around[:, -2:]).min(axis=1, keepdims=True)
-    np.minimum(depth[y0:y1, left : right + 1], crossing, out=depth[y0:y1, left : right + 1])
+def _bridge(depth: Depth, lines: Sequence[tuple[float, float, float]], half: int) -> None:
+    """Replace the rows of level lines (y, left, right) by what crosses them: dark only where both sides are, more or
+    less straight across.
+    """
+    slant = np.ones((1, 2 * half + 1), np.uint8)
+    for y, left, right in lines:
+        top, bottom = round(y) - half, round(y) + half
+        x0, x1 = max(0, round(left - half - 2)), min(depth.shape[1], round(right + half + 2) + 1)
+        if top < 2 or bottom > depth.shape[0] - 3 or x1 <= x0:
+            continue
+        # Beside the line its own blur still darkens; one pixel further is the writing alone.
+        beside = depth[[top - 2, top - 1, bottom + 1, bottom + 2], x0:x1]
+        crossing = cv2.reduce(cv2.dilate(beside, slant), 0, cv2.REDUCE_MIN)
+        line = depth[top : bottom + 1, x0:x1]
+        np.minimum(line, crossing, out=line)
 
 
 def _cut_cells(depth: Depth, cells: Sequence[Box], area: Box, plain: tuple[GrayImage, ...]) -> Comb:
     scale = max(percentile(depth, 99.5), 60.0)
-    mask = (depth > _INK * scale).astype(np.uint8)
-    count, found, measured, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    labels, stats = np.asarray(found, np.int32), np.asarray(measured, np.int32)
-    centers = np.asarray(middles, np.float64)
-    owner = _owners(labels, count, stats, cells)
-    pictures, ink = [], []
-    for number, cell in enumerate(cells):
-        mine = np.flatnonzero(owner == number)
-        pictures.append(_cell_picture(depth, labels, owner, number, cell, stats[mine], scale))
-        ink.append(float(stats[mine, cv2.CC_STAT_AREA].sum()) / PX_PER_MM**2)
+    mask = (depth > _INK * scale).view(np.uint8)
+    labels, stats, centers = components(mask)
+    owner = _owners(labels, stats, cells)
+    area_of = stats[:, cv2.CC_STAT_AREA]
+    ink = np.bincount(owner[owner >= 0], area_of[owner >= 0], minlength=len(cells)) / PX_PER_MM**2
     boxes = tuple(
         Box(area.x + c.x / PX_PER_MM, area.y + c.y / PX_PER_MM, c.width / PX_PER_MM, c.height / PX_PER_MM)
         for c in cells
     )
-    struck = _is_struck(mask, cells)
-    return Comb(plain, tuple(pictures), boxes, tuple(ink), _goes_on_outside(stats, centers, owner, cells), struck)
+    lineless = _Lineless(depth, labels, stats, owner, cells)
+    outside, struck = _goes_on_outside(stats, centers, owner, cells), _is_struck(mask, cells)
+    return Comb(plain, lineless, boxes, tuple(ink.tolist()), outside, struck)
 
 
-def _owners(labels: NDArray[np.int32], count: int, stats: NDArray[np.int32], cells: Sequence[Box]) -> NDArray[np.int64]:
-    """The cell that each connected stroke belongs to: -1 none, -2 several."""
-    shares = np.zeros((count, len(cells)))
+def _owners(labels: NDArray[np.int32], stats: NDArray[np.int32], cells: Sequence[Box]) -> NDArray[np.int16]:
+    """The cell that each connected stroke belongs to: -1 none, -2 several, -3 it is no stroke."""
+    shares = np.zeros((len(cells), len(stats)))
     for number, cell in enumerate(cells):
         x0, x1 = max(0, round(cell.x)), round(cell.right)
         y0, y1 = max(0, round(cell.y)), round(cell.bottom)
-        inside = np.bincount(labels[y0:y1, x0:x1].ravel(), minlength=count)
-        shares[:, number] = inside / np.maximum(1, stats[:, cv2.CC_STAT_AREA])
-    owner = shares.argmax(axis=1)
-    best = shares.max(axis=1, initial=0)
-    several = (shares > 0.22).sum(axis=1) > 1
-    owner[best < 0.3] = -1
-    owner[several] = -2
+        shares[number] = np.bincount(labels[y0:y1, x0:x1].ravel(), minlength=len(stats))
+    shares /= np.maximum(1, stats[:, cv2.CC_STAT_AREA])
+    owner = np.asarray(shares.argmax(axis=0), np.int16)
+    owner[shares.max(axis=0, initial=0) < 0.3] = -1
+    owner[(shares > 0.22).sum(axis=0) > 1] = -2
     owner[0] = -3
-    return np.asarray(owner, np.int64)
+    return owner
 
 
-def _cell_picture(
-    depth: Depth,
-    labels: NDArray[np.int32],
-    owner: NDArray[np.int64],
-    number: int,
-    cell: Box,
-    own: NDArray[np.int32],
-    scale: float,
-) -> GrayImage:
-    """The cell on white paper, a little wider where its own strokes leave it, without strokes of other cells."""
-    margin = _MARGIN_MM * PX_PER_MM
-    limit = margin + _REACH * min(cell.width, cell.height)
-    x0, y0, x1, y1 = cell.x - margin, cell.y - margin, cell.right + margin, cell.bottom + margin
-    for left, top, width, height, area in own:
-        if area < 12:
-            continue
-        x0, y0 = min(x0, max(left - 3, cell.x - limit)), min(y0, max(top - 3, cell.y - limit))
-        x1, y1 = max(x1, min(left + width + 3, cell.right + limit)), max(y1, min(top + height + 3, cell.bottom + limit))
-    left, top, right, bottom = max(0, round(x0)), max(0, round(y0)), round(x1), round(y1)
-    part = depth[top:bottom, left:right].copy()
-    owners = owner[labels[top:bottom, left:right]]
-    foreign = (owners >= 0) & (owners != number)
-    if foreign.any():
-        # The soft rim of a foreign stroke goes with it.
-        grown = cv2.dilate(foreign.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-        part[grown & (owners != number) & (owners != -2)] = 0
-    beyond = np.ones(part.shape, bool)
-    beyond[
-        max(0, round(cell.y - margin) - top) : round(cell.bottom + margin) - top,
-        max(0, round(cell.x - margin) - left) : round(cell.right + margin) - left,
-    ] = False
-    part[beyond & (owners != number)] = 0
-    outer = np.ones(part.shape, bool)
-    outer[
-        max(0, round(cell.y) - top) : round(cell.bottom) - top, max(0, round(cell.x) - left) : round(cell.right) - left
-    ] = False
-    part[outer & (owners == -1)] = 0
-    return np.bitwise_not(part)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lineless(Sequence[GrayImage]):
+    """The cells of a comb without their lines, each cut when it is asked for."""
+
+    depth: Depth
+    labels: NDArray[np.int32]
+    stats: NDArray[np.int32]
+    owner: NDArray[np.int16]
+    places: Sequence[Box]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, at: int) -> GrayImage: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[GrayImage]: ...
+    def __getitem__(self, at: int | slice) -> GrayImage | list[GrayImage]:
+        numbers = range(len(self.places))[at]
+        return self._cut(numbers) if isinstance(numbers, int) else [self._cut(number) for number in numbers]
+
+    def _cut(self, number: int) -> GrayImage:
+        """The cell on white paper, a little wider where its own strokes leave it, without strokes of other cells."""
+        cell = self.places[number]
+        margin = _MARGIN_MM * PX_PER_MM
+        limit = margin + _REACH * min(cell.width, cell.height)
+        around = (cell.x - margin, cell.y - margin, cell.right + margin, cell.bottom + margin)
+        x0, y0, x1, y1 = around
+        for left, top, width, height, area in self.stats[self.owner == number].tolist():
+            if area < 12:
+                continue
+            x0, y0 = min(x0, max(left - 3, cell.x - limit)), min(y0, max(top - 3, cell.y - limit))
+            x1 = max(x1, min(left + width + 3, cell.right + limit))
+            y1 = max(y1, min(top + height + 3, cell.bottom + limit))
+        left, top, right, bottom = max(0, round(x0)), max(0, round(y0)), round(x1), round(y1)
+        part = self.depth[top:bottom, left:right].copy()
+        owners = self.owner[self.labels[top:bottom, left:right]]
+        own = owners == number
+        foreign = (owners >= 0) & ~own
+        if foreign.any():
+            # The soft rim of a foreign stroke goes with it.
+            grown = cv2.dilate(foreign.view(np.uint8), np.ones((5, 5), np.uint8)).view(bool)
+            part[grown & ~own & (owners != -2)] = 0
+        part[_outside(around, part.shape, left, top) & ~own] = 0
+        inside = (cell.x, cell.y, cell.right, cell.bottom)
+        part[_outside(inside, part.shape, left, top) & (owners == -1)] = 0
+        return np.bitwise_not(part)
+
+
+def _outside(
+    edges: tuple[float, float, float, float], shape: tuple[int, ...], left: int, top: int
+) -> NDArray[np.bool_]:
+    """Which pixels of a part that begins at (left, top) are not within edges (left, top, right, bottom)."""
+    x0, y0, x1, y1 = (round(edge) for edge in edges)
+    outside = np.ones(shape, bool)
+    outside[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left] = False
+    return outside
 
 
 def _goes_on_outside(
-    stats: NDArray[np.int32], centers: NDArray[np.float64], owner: NDArray[np.int64], cells: Sequence[Box]
+    stats: NDArray[np.int32], centers: NDArray[np.float64], owner: NDArray[np.int16], cells: Sequence[Box]
 ) -> bool:
     """Whether something as large as a character stands beside the cells."""
     height = cells[0].height

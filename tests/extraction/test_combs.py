@@ -135,3 +135,26 @@ def test_capitals_that_touch_are_not_struck() -> None:
     write(page, 0, (0.9, 0.8), (1.2, 0.8))
 
     assert not cut_comb(page, straight(), CELLS).struck
+
+
+def test_cells_without_lines_are_cut_when_asked_for_and_alike_every_time() -> None:
+    page = sheet()
+    write(page, 1, (0.3, 0.2), (0.6, 0.8))
+    lineless = cut_comb(page, straight(), CELLS).lineless
+
+    pictures = list(lineless)
+
+    assert [picture.shape for picture in lineless[1:3]] == [picture.shape for picture in pictures[1:3]]
+    assert np.array_equal(lineless[-5], pictures[1])
+    with pytest.raises(IndexError):
+        lineless[6]
+
+
+@pytest.mark.parametrize("x", [17.6, 22.5, 35.0])
+def test_a_streak_down_the_whole_page_is_taken_out_of_the_cells(x: float) -> None:
+    page = sheet()
+    page[:, round(x * PX) : round((x + 0.5) * PX)] = 120
+
+    comb = cut_comb(page, straight(), CELLS)
+
+    assert all(ink(cell) == 0 for cell in comb.lineless)
