@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from extraction.readers.one_hand import as_one_hand
 from models.definitions import Charset
 from models.errors import Misconfigured
-from models.image import FloatArray, GrayImage
+from models.image import FloatArray, GrayImage, components, gray_counts
 from models.learned import registry
 from models.text import Character
 
@@ -88,21 +89,31 @@ def normalise(cell: GrayImage) -> FloatArray:
     Returns: shape (2, SIDE, SIDE), 0 is paper and 1 is ink. First the glyph: the box around its ink, made square and
         centred, its aspect kept. Then the whole cell, aspect kept, centred.
     """
-    return views(cell).astype(np.float32) / np.float32(255)
+    return np.asarray(_normalised([cell])[0], np.float32)
+
+
+def _normalised(cells: Sequence[GrayImage]) -> FloatArray:
+    """`normalise` for many cells, shape (n, 2, SIDE, SIDE)."""
+    seen = np.empty((len(cells), 2, SIDE, SIDE), np.float32)
+    for number, cell in enumerate(cells):
+        seen[number] = views(cell)
+    seen /= np.float32(255)
+    return seen
 
 
 def views(cell: GrayImage) -> GrayImage:
     """The two views of `normalise` as bytes, 255 is ink: the form in which training keeps hundreds of thousands."""
+    both = np.zeros((2, SIDE, SIDE), np.uint8)
     if cell.size == 0:
-        return np.zeros((2, SIDE, SIDE), np.uint8)
+        return both
     ink = _stretched(cell)
     top, bottom, left, right = _ink_box(ink)
     size = max(bottom - top, right - left, round(0.3 * min(ink.shape)), 3)
     margin = size * SIDE / _GLYPH / 2
-    glyph = _square(ink, (left + right) / 2, (top + bottom) / 2, margin)
+    both[0] = _square(ink, (left + right) / 2, (top + bottom) / 2, margin)
     height, width = ink.shape
-    whole = _square(ink, width / 2, height / 2, max(height, width) / 2)
-    return np.stack((glyph, whole))
+    both[1] = _square(ink, width / 2, height / 2, max(height, width) / 2)
+    return both
 
 
 def _stretched(cell: GrayImage) -> GrayImage:
@@ -113,15 +124,19 @@ def _stretched(cell: GrayImage) -> GrayImage:
     inner = smooth[rim_y : cell.shape[0] - rim_y, rim_x : cell.shape[1] - rim_x]
     paper = _quantile(smooth, 0.75)
     darkest = _quantile(inner, 0.01)
-    depth = max(paper - darkest, _FAINT)
+    return np.asarray(cv2.LUT(cell, _stretch(paper, max(paper - darkest, _FAINT))), dtype=np.uint8)
+
+
+@lru_cache(maxsize=1024)
+def _stretch(paper: int, depth: int) -> GrayImage:
+    """What each gray level becomes, shape (256,); the cells of a page share a few of these tables."""
     floor = 0.12 * depth
-    table = np.clip((paper - np.arange(256) - floor) * (255 / (depth - floor)), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(cell, table), dtype=np.uint8)
+    return np.asarray(np.clip((paper - np.arange(256) - floor) * (255 / (depth - floor)), 0, 255), np.uint8)
 
 
 def _quantile(gray: GrayImage, share: float) -> int:
-    counts = np.bincount(gray.ravel(), minlength=256).cumsum()
-    return int(np.searchsorted(counts, share * counts[-1]))
+    counts = gray_counts(gray).cumsum()
+    return int(counts.searchsorted(share * counts[-1]))
 
 
 def _ink_box(ink: GrayImage) -> tuple[int, int, int, int]:
@@ -132,32 +147,55 @@ def _ink_box(ink: GrayImage) -> tuple[int, int, int, int]:
     height, width = ink.shape
     mask = (ink > 110).astype(np.uint8)
     _drop_frame(mask)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if count < 2:
+    # Two or three parts as a rule: plain numbers are quicker than arrays.
+    parts = [_Part(x, y, x + wide, y + tall, area) for x, y, wide, tall, area in components(mask)[1][1:].tolist()]
+    if not parts:
         return 0, height, 0, width
-    parts = stats[1:]
-    left, top = parts[:, 0], parts[:, 1]
-    right, bottom = left + parts[:, 2], top + parts[:, 3]
-    area = parts[:, 4]
     edge_x, edge_y = 0.14 * width, 0.14 * height
-    at_edge = (right <= edge_x) | (left >= width - edge_x) | (bottom <= edge_y) | (top >= height - edge_y)
-    small = area < max(4.0, 0.04 * float(area.max()))
+    largest = max(part.area for part in parts)
+    inner = [
+        part
+        for part in parts
+        if edge_x < part.right and part.left < width - edge_x and edge_y < part.bottom and part.top < height - edge_y
+    ]
     # The end of a neighbour's stroke comes in from the side and stays there.
-    aside = ((left == 0) & (right < 0.4 * width)) | ((right == width) & (left > 0.6 * width))
-    intruder = aside & (area < 0.7 * area[~(at_edge | aside)].max(initial=0))
-    keep = ~(at_edge | small | intruder)
-    if not keep.any():
-        keep = area == area.max()
-    return int(top[keep].min()), int(bottom[keep].max()), int(left[keep].min()), int(right[keep].max())
+    aside = [
+        (part.left == 0 and part.right < 0.4 * width) or (part.right == width and part.left > 0.6 * width)
+        for part in inner
+    ]
+    written = max((part.area for part, away in zip(inner, aside, strict=True) if not away), default=0)
+    least, least_aside = max(4.0, 0.04 * largest), 0.7 * written
+    keep = [
+        part
+        for part, away in zip(inner, aside, strict=True)
+        if part.area >= least and not (away and part.area < least_aside)
+    ]
+    keep = keep or [part for part in parts if part.area == largest]
+    return (
+        min(part.top for part in keep),
+        max(part.bottom for part in keep),
+        min(part.left for part in keep),
+        max(part.right for part in keep),
+    )
+
+
+class _Part(NamedTuple):
+    """A connected stroke, half open."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    area: int
 
 
 def _drop_frame(mask: GrayImage) -> None:
     """Blank the rows and columns at the rim that are ink nearly from end to end: they are box lines, not writing."""
     height, width = mask.shape
     rim_y, rim_x = max(1, round(0.12 * height)), max(1, round(0.12 * width))
-    full_rows = mask.sum(axis=1, dtype=np.int32) > 0.85 * width
+    full_rows = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > 0.85 * width
     full_rows[rim_y : height - rim_y] = False
-    full_columns = mask.sum(axis=0, dtype=np.int32) > 0.85 * height
+    full_columns = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > 0.85 * height
     full_columns[rim_x : width - rim_x] = False
     mask[full_rows] = 0
     mask[:, full_columns] = 0
@@ -170,7 +208,7 @@ def _square(ink: GrayImage, center_x: float, center_y: float, half: float) -> Gr
     x0, y0 = round(center_x - half), round(center_y - half)
     side = max(2, round(2 * half))
     x1, y1 = x0 + side, y0 + side
-    cut = ink[max(0, y0) : max(0, min(height, y1)), max(0, x0) : max(0, min(width, x1))]
+    cut = ink[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
     padded = cv2.copyMakeBorder(
         cut, max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width), cv2.BORDER_CONSTANT, value=0
     )
@@ -225,7 +263,7 @@ class GlyphReader:
         cells = [cell for group, _ in groups for cell in group]
         if not cells:
             return [[] for _ in groups]
-        logits = self.logits(np.stack([normalise(cell) for cell in cells]))
+        logits = self.logits(_normalised(cells))
         return self._characters(self._chances(logits, groups), groups)
 
     def read_hand(
@@ -236,23 +274,29 @@ class GlyphReader:
         What is read unsurely is looked at once more without its lines, then compared with what is read surely.
 
         Args:
-            combs: of each its cells with the box lines, the same without, and what may stand in them.
+            combs: of each its cells with the box lines, the same without, and what may stand in them. A cell without
+                lines is taken from its sequence only when it is looked at.
         """
         groups = [(cells, charset) for cells, _, charset in combs]
         plain = [cell for cells, _, _ in combs for cell in cells]
-        lineless = [cell for _, cells, _ in combs for cell in cells]
+        places = [(cells, place) for _, cells, _ in combs for place in range(len(cells))]
+
+        def lineless(k: int) -> GrayImage:
+            cells, place = places[k]
+            return cells[place]
+
         if not plain:
             return [[] for _ in combs]
         depths = np.array([_ink_depth(cell) for cell in plain])
         white = depths < _NOTHING
-        white[white] = [_is_white(lineless[k]) for k in np.flatnonzero(white)]
+        white[white] = [_is_white(lineless(k)) for k in np.flatnonzero(white).tolist()]
         comb_of = np.repeat(np.arange(len(combs)), [len(cells) for cells, _, _ in combs])
         logits, features = self._seen_but_white(plain, white, comb_of)
         chances = self._chances(logits, groups)
         again = np.flatnonzero(chances[:, _ANSWERS].max(axis=1) < _DOUBT)
         if len(again):
             second = logits.copy()
-            second[again], features[again] = self._seen([lineless[k] for k in again])
+            second[again], features[again] = self._seen([lineless(k) for k in again.tolist()])
             chances[again] = (chances[again] + self._chances(second, groups)[again]) / 2
         chances = as_one_hand(chances, features, _MUTE)
         return self._characters(_without_faint(chances, depths), groups)
@@ -277,7 +321,7 @@ class GlyphReader:
         return logits, features
 
     def _seen(self, cells: Sequence[GrayImage]) -> tuple[FloatArray, FloatArray]:
-        return self._run(np.stack([normalise(cell) for cell in cells]))
+        return self._run(_normalised(cells))
 
     def _run(self, cells: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Averaged logits, and the features of all networks side by side; no features where a network has none."""

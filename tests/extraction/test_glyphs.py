@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -280,6 +283,28 @@ def test_what_is_unsure_is_looked_at_again_without_its_lines() -> None:
 
     assert seen == [3, 3]
     assert [c.best for c in answer] == ["1"] * 3
+
+
+def test_a_cell_is_taken_without_its_lines_only_where_it_is_white_or_unsure() -> None:
+    class Asked(Sequence[GrayImage]):
+        def __init__(self, cells: list[GrayImage]) -> None:
+            self.cells, self.places = cells, set[int]()
+
+        def __len__(self) -> int:
+            return len(self.cells)
+
+        def __getitem__(self, place: Any) -> Any:
+            self.places.add(place)
+            return self.cells[place]
+
+    cells = [seven(), paper(shade=255), seven()]
+    sure, unsure = Asked(cells), Asked(cells)
+
+    GlyphReader(networks=(ByShade(),)).read_hand([(cells, sure, Charset.DIGITS)])
+    answering(zero=3.0, one=2.9).read_hand([(cells, unsure, Charset.DIGITS)])
+
+    assert sure.places == {1}
+    assert unsure.places == {0, 1, 2}
 
 
 def test_one_white_cell_a_comb_is_looked_at_and_faint_strokes_are_no_white() -> None:
