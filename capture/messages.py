@@ -15,7 +15,7 @@ class Task:
     """What the parent asks for."""
 
     work: str
-    """`inspect`, `raster`, `expand` or `probe`."""
+    """`inspect`, `raster`, `open` (both), `expand` or `probe`."""
     path: Path
     limits: Limits
     out: Path | None = None

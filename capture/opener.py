@@ -40,6 +40,12 @@ def _work(task: Task) -> Answer:
         return Answer(info=opening.inspect(task.path, task.limits))
     if task.out is None:
         raise ValueError(f"{task.work} needs a folder")
+    if task.work == "open":
+        info = opening.inspect(task.path, task.limits)
+        numbers = [number for number in task.numbers if number <= info.pages]
+        return Answer(
+            info=info, pages=tuple(opening.raster(task.path, numbers, task.out, task.limits) if numbers else ())
+        )
     if task.work == "raster":
         return Answer(pages=tuple(opening.raster(task.path, task.numbers, task.out, task.limits)))
     taken = opening.expand(task.path, task.out, task.limits)

@@ -47,10 +47,18 @@ class Sandbox:
 
         Raises: UnusableImage with its code; OSError when the file cannot be read by us.
         """
-        info = self._run("inspect", path).info
-        if info is None or not 0 <= info.pages <= self._limits.max_pages:
-            raise _refused(path, "crashed")
-        return info
+        return self._info(path, self._run("inspect", path))
+
+    def open(self, path: Path, *, most: int, out: Path) -> tuple[SourceInfo, list[RasterPage]]:
+        """`inspect` and `raster` of the first pages by one child, which takes half the time for a file of one page.
+
+        Args:
+            most: pages, 20 at most; an archive has none.
+        Raises: as `inspect` and `raster`; ask them one by one to know which page is at fault.
+        """
+        answer = self._run("open", path, out=out.resolve(), numbers=tuple(range(1, most + 1)))
+        info = self._info(path, answer)
+        return info, self._pages(path, answer, range(1, min(most, info.pages) + 1), out.resolve())
 
     def raster(self, path: Path, numbers: Sequence[int], *, out: Path) -> list[RasterPage]:
         """Gray pictures of some pages (1-based) at their own resolution, in files of the folder `out`.
@@ -59,14 +67,7 @@ class Sandbox:
         Raises: UnusableImage with its code, for the first page that fails; OSError as `inspect`.
         """
         folder = out.resolve()
-        pages = self._run("raster", path, out=folder, numbers=tuple(numbers)).pages
-        if [page.number for page in pages] != list(numbers):
-            raise _refused(path, "crashed")
-        for page in pages:
-            largest = self._limits.max_pixels * 2 + 4096
-            if page.file.parent != folder or not _is_plain_file(page.file, largest) or not 1 <= page.dpi < 10_000:
-                raise _refused(path, "crashed")
-        return list(pages)
+        return self._pages(path, self._run("raster", path, out=folder, numbers=tuple(numbers)), numbers, folder)
 
     def expand(self, path: Path) -> list[Member]:
         """The files inside an archive. Their contents stay on disk until asked for, and go with the members.
@@ -82,6 +83,20 @@ class Sandbox:
                 raise _refused(path, "archive_unsafe")
             members.append(Member(shown_name, file, place))
         return members
+
+    def _info(self, path: Path, answer: Answer) -> SourceInfo:
+        if answer.info is None or not 0 <= answer.info.pages <= self._limits.max_pages:
+            raise _refused(path, "crashed")
+        return answer.info
+
+    def _pages(self, path: Path, answer: Answer, numbers: Sequence[int], folder: Path) -> list[RasterPage]:
+        if [page.number for page in answer.pages] != list(numbers):
+            raise _refused(path, "crashed")
+        for page in answer.pages:
+            largest = self._limits.max_pixels * 2 + 4096
+            if page.file.parent != folder or not _is_plain_file(page.file, largest) or not 1 <= page.dpi < 10_000:
+                raise _refused(path, "crashed")
+        return list(answer.pages)
 
     def _run(self, work: str, path: Path, *, out: Path | None = None, numbers: tuple[int, ...] = ()) -> Answer:
         with path.open("rb"):

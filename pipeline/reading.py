@@ -97,11 +97,12 @@ def read_pages(
     opened: deque[tuple[Path, SourceInfo | Rejected]] = deque()
 
     def calls(folder: Path) -> Iterator[tuple[RasterPage | UnusableImage]]:
-        for shown, path, outcome in _sources_in(paths, sandbox):
-            opened.append((shown, outcome))
-            if isinstance(outcome, SourceInfo):
-                on_found(outcome.pages)
-                yield from ((raster,) for raster in _rasters(path, outcome.pages, sandbox, folder))
+        for source in _sources_in(paths, sandbox, folder):
+            opened.append((source.shown, source.outcome))
+            if isinstance(source.outcome, SourceInfo):
+                on_found(source.outcome.pages)
+                yield from ((raster,) for raster in source.first)
+                yield from ((raster,) for raster in _rasters(source, source.outcome.pages, sandbox, folder))
 
     pages: list[PackedReading | UnusableImage] = []
     with tempfile.TemporaryDirectory(prefix="depli-") as folder:
@@ -121,48 +122,66 @@ def read_pages(
     yield from (outcome for _, outcome in opened if isinstance(outcome, Rejected))
 
 
-def _rasters(path: Path, pages: int, sandbox: Sandbox, folder: Path) -> Iterator[RasterPage | UnusableImage]:
-    """Pictures of the pages, a few at a time; where a child dies on several pages, each is tried alone."""
-    for first in range(1, pages + 1, PAGES_A_CHILD):
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A source, or why it cannot be read."""
+
+    shown: Path
+    file: Path
+    outcome: SourceInfo | Rejected
+    first: Sequence[RasterPage] = ()
+    """Pictures of its first pages, when they came with the opening."""
+
+
+def _rasters(source: _Opened, pages: int, sandbox: Sandbox, folder: Path) -> Iterator[RasterPage | UnusableImage]:
+    """Pictures of the other pages, a few at a time; where a child dies on several pages, each is tried alone."""
+    for first in range(len(source.first) + 1, pages + 1, PAGES_A_CHILD):
         numbers = range(first, min(pages, first + PAGES_A_CHILD - 1) + 1)
         place = Path(tempfile.mkdtemp(dir=folder))
         try:
-            yield from sandbox.raster(path, numbers, out=place)
+            yield from sandbox.raster(source.file, numbers, out=place)
         except UnusableImage:
             for number in numbers:
                 try:
-                    yield from sandbox.raster(path, [number], out=place)
+                    yield from sandbox.raster(source.file, [number], out=place)
                 except UnusableImage as error:
                     yield error
 
 
-def _sources_in(paths: Sequence[Path], sandbox: Sandbox) -> Iterator[tuple[Path, Path, SourceInfo | Rejected]]:
-    """Each source, those inside archives too: (name to show, file, what it is)."""
+def _sources_in(paths: Sequence[Path], sandbox: Sandbox, folder: Path) -> Iterator[_Opened]:
+    """Each source, those inside archives too."""
     for path in paths:
-        outcome = _open(path, sandbox)
-        if isinstance(outcome, Rejected) or outcome.kind != "zip":
-            yield path, path, outcome
+        source = _open(path, path, sandbox, folder)
+        if isinstance(source.outcome, Rejected) or source.outcome.kind != "zip":
+            yield source
             continue
         try:
             members = sandbox.expand(path)
         except UnusableImage as error:
-            yield path, path, Rejected(str(path), error.code, str(error))
+            yield _Opened(path, path, Rejected(str(path), error.code, str(error)))
             continue
         for member in members:
             shown = path / member.shown_name
-            inner = _open(member.file, sandbox)
-            if isinstance(inner, SourceInfo) and inner.kind == "zip":
-                inner = Rejected(str(shown), "archive_unsafe", "an archive in an archive is not opened")
-            yield shown, member.file, replace(inner, source=str(shown)) if isinstance(inner, Rejected) else inner
+            inner = _open(shown, member.file, sandbox, folder)
+            if isinstance(inner.outcome, SourceInfo) and inner.outcome.kind == "zip":
+                rejected = Rejected(str(shown), "archive_unsafe", "an archive in an archive is not opened")
+                inner = replace(inner, outcome=rejected)
+            yield inner
 
 
-def _open(path: Path, sandbox: Sandbox) -> SourceInfo | Rejected:
+def _open(shown: Path, file: Path, sandbox: Sandbox, folder: Path) -> _Opened:
     try:
-        return sandbox.inspect(path)
+        try:
+            info, first = sandbox.open(file, most=PAGES_A_CHILD, out=Path(tempfile.mkdtemp(dir=folder)))
+        except UnusableImage:
+            # perhaps one page alone is at fault
+            info, first = sandbox.inspect(file), []
     except UnusableImage as error:
-        return Rejected(str(path), error.code, str(error))
+        return _Opened(shown, file, Rejected(str(shown), error.code, str(error)))
     except OSError as error:
-        return Rejected(str(path), "no_page", f"{path}: {error.strerror}. Check the name and the rights.")
+        message = f"{shown}: {error.strerror}. Check the name and the rights."
+        return _Opened(shown, file, Rejected(str(shown), "no_page", message))
+    return _Opened(shown, file, info, first)
 
 
 def documents_of(

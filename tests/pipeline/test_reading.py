@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from capture.sandbox import RasterPage, Sandbox
+from capture.sandbox import RasterPage, Sandbox, SourceInfo
 from models.definitions import DocumentType
 from models.errors import UnusableImage
 from models.geometry import Box
@@ -100,11 +100,18 @@ def test_pages_of_a_long_stack_are_drawn_only_a_few_ahead_of_the_readers(tmp_pat
     pictures[0].save(stack, save_all=True, append_images=pictures[1:], dpi=(50, 50))
     drawn = read_so_far = furthest = 0
 
+    def count(pages: int) -> None:
+        nonlocal drawn, furthest
+        drawn += pages
+        furthest = max(furthest, drawn - read_so_far)
+
     class CountedSandbox(Sandbox):
+        def open(self, path: Path, *, most: int, out: Path) -> tuple[SourceInfo, list[RasterPage]]:
+            count(most)
+            return super().open(path, most=most, out=out)
+
         def raster(self, path: Path, numbers: Sequence[int], *, out: Path) -> list[RasterPage]:
-            nonlocal drawn, furthest
-            drawn += len(numbers)
-            furthest = max(furthest, drawn - read_so_far)
+            count(len(numbers))
             return super().raster(path, numbers, out=out)
 
     def on_page() -> None:
@@ -122,6 +129,27 @@ def test_pages_of_a_long_stack_are_drawn_only_a_few_ahead_of_the_readers(tmp_pat
 
     assert read_so_far == drawn == 40
     assert furthest <= PAGES_A_CHILD + 3 + 1
+
+
+def test_where_a_child_dies_on_several_pages_each_is_tried_alone(pool: ReadingPool, tmp_path: Path) -> None:
+    stack = tmp_path / "pile.tif"
+    pictures = [Image.new("L", (413, 585), 255) for _ in range(3)]
+    pictures[0].save(stack, save_all=True, append_images=pictures[1:], dpi=(50, 50))
+
+    class DyingSandbox(Sandbox):
+        def open(self, path: Path, *, most: int, out: Path) -> tuple[SourceInfo, list[RasterPage]]:
+            raise UnusableImage("too much", code="memory")
+
+        def raster(self, path: Path, numbers: Sequence[int], *, out: Path) -> list[RasterPage]:
+            if 2 in numbers:
+                raise UnusableImage("too much", code="memory")
+            return super().raster(path, numbers, out=out)
+
+    results = list(read_sources([stack], pool=pool, sandbox=DyingSandbox(), definitions=[], today=TODAY))
+
+    (rejected,) = [result for result in results if isinstance(result, Rejected)]
+    assert (rejected.page, rejected.code) == (2, "memory")
+    assert sorted(n for result in results if isinstance(result, Read) for n in result.document.pages) == [1, 3]
 
 
 def test_what_cannot_be_read_is_named_and_the_others_go_on(pool: ReadingPool, tmp_path: Path) -> None:
