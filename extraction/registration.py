@@ -79,13 +79,16 @@ class Placement:
 
     def drift(self, x: float, y: float) -> tuple[float, float]:
         """Local displacement around a point, millimetres."""
+        ((dx, dy),) = self._drifts(np.array([(x, y)], np.float64)).tolist()
+        return dx, dy
+
+    def _drifts(self, places: Points) -> Points:
         if not len(self.anchors):
-            return 0.0, 0.0
-        distance = np.hypot(self.anchors[:, 0] - x, self.anchors[:, 1] - y)
-        weight = np.exp(-0.5 * (distance / _FIELD_MM) ** 2)
+            return np.zeros(places.shape)
+        away = places[:, None] - self.anchors[None]
+        weight = np.exp(-0.5 * np.square(away).sum(axis=2) / _FIELD_MM**2)
         # One lone anchor is not believed entirely.
-        moved = (weight[:, None] * self.drifts).sum(axis=0) / (weight.sum() + 0.7)
-        return float(moved[0]), float(moved[1])
+        return np.asarray(weight @ self.drifts / (weight.sum(axis=1, keepdims=True) + 0.7), np.float64)
 
     def cut(self, page: GrayImage, area: Box, *, px_per_mm: float) -> GrayImage:
         """The part of the page where `area` of the blank lies, level and at a fixed resolution.
@@ -107,11 +110,15 @@ class Placement:
 
     def on_page(self, area: Box) -> Box:
         """The upright box in pixels of the page around where `area` of the blank lies."""
-        dx, dy = self.drift(area.center_x, area.center_y)
-        corners = np.array([(x + dx, y + dy) for x in (area.x, area.right) for y in (area.y, area.bottom)], np.float64)
-        seen = projected(corners, self.matrix)
-        (x0, y0), (x1, y1) = seen.min(axis=0), seen.max(axis=0)
-        return Box(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
+        return self.all_on_page([area])[0]
+
+    def all_on_page(self, areas: Sequence[Box]) -> list[Box]:
+        """`on_page` of many areas at once."""
+        corners = np.array([[(x, y) for x in (a.x, a.right) for y in (a.y, a.bottom)] for a in areas], np.float64)
+        moved = corners + self._drifts(corners.mean(axis=1))[:, None]
+        seen = projected(moved.reshape(-1, 2), self.matrix).reshape(-1, 4, 2)
+        low, high = seen.min(axis=1), seen.max(axis=1)
+        return [Box(x, y, w, h) for (x, y), (w, h) in zip(low.tolist(), (high - low).tolist(), strict=True)]
 
 
 def matrix_of(match: FormMatch) -> Matrix:

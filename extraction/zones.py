@@ -25,7 +25,7 @@ from extraction.writing_models import writing_model
 from extraction.written_values import decode_name
 from models.definitions import Charset, Zone, ZoneKind, field_definition
 from models.geometry import MM_PER_INCH, Box
-from models.image import GrayImage
+from models.image import GrayImage, percentile
 from models.reading import Barcode, Reading
 from models.templates import FormTemplate
 from models.text import Character
@@ -252,10 +252,8 @@ def _read_combs(sheet: _Sheet, zones: Sequence[Zone], glyphs: GlyphsReader) -> d
 
 
 def _comb_reading(sheet: _Sheet, zone: Zone, comb: Comb, answer: Sequence[Character], name: str) -> Reading:
-    characters = tuple(
-        Character(character.alternatives, sheet.placed.on_page(box))
-        for character, box in zip(answer, comb.boxes, strict=True)
-    )
+    places = sheet.placed.all_on_page(comb.boxes)
+    characters = tuple(Character(c.alternatives, place) for c, place in zip(answer, places, strict=True))
     text = "".join(character.best or " " for character in characters).strip()
     confidence = math.prod(character.alternatives[0][1] if character.alternatives else 0.0 for character in characters)
     flags = []
@@ -390,7 +388,7 @@ def _with_spaces(read: Reading, line: GrayImage) -> Reading:
     """Spaces where the ink has gaps that the line reader passed over."""
     if len(read.text) != len(read.characters) or any(c.box is None for c in read.characters):
         return read
-    dark = line < int(np.percentile(line, 75)) - 45
+    dark = line < int(percentile(line, 75)) - 45
     rows = np.flatnonzero(dark.sum(axis=1) >= 2)
     if not len(rows):
         return read
@@ -422,7 +420,7 @@ def _with_underscores(read: Reading, line: GrayImage) -> Reading:
     dashes = [k for k, c in enumerate(read.characters) if c.best in ("-", "_") and c.box is not None]
     if not dashes or len(read.text) != len(read.characters):
         return read
-    dark = line < int(np.percentile(line, 75)) - 45
+    dark = line < int(percentile(line, 75)) - 45
     count, _, stats, _ = cv2.connectedComponentsWithStats(dark.astype(np.uint8), connectivity=8)
     letters = [k for k in range(1, count) if stats[k][cv2.CC_STAT_HEIGHT] > 0.25 * line.shape[0]]
     if not letters:
@@ -457,7 +455,7 @@ def _without_print(cut: GrayImage, blank: GrayImage) -> GrayImage:
 def _written_over(cut: GrayImage, printed: GrayImage, covered: GrayImage) -> NDArray[np.bool_]:
     """Where a stroke lies on a dotted line: there the gaps between the dots are dark too."""
     gap = (cv2.dilate(printed, np.ones((1, 5), np.uint8)) > 0) & (printed == 0)
-    dark = cut < int(np.percentile(cut, 75)) - 45
+    dark = cut < int(percentile(cut, 75)) - 45
     window = (max(3, round(1.2 * LINE_PX_PER_MM)), 3)
     gaps = cv2.boxFilter(gap.astype(np.float32), -1, window)
     filled = cv2.boxFilter((gap & dark).astype(np.float32), -1, window)
@@ -469,9 +467,9 @@ def _line_of(cut: GrayImage, middle: tuple[float, float]) -> GrayImage | None:
 
     Strokes that keep outside the zone's own height belong to the lines above and below, and are painted over.
     """
-    paper = int(np.percentile(cut, 75))
+    paper = int(percentile(cut, 75))
     smooth = cv2.GaussianBlur(cut, (0, 0), 0.7)
-    darkest = float(np.percentile(smooth, 0.5))
+    darkest = percentile(np.asarray(smooth, np.uint8), 0.5)
     if paper - darkest < 25:
         return None
     mask = (smooth < paper - max(18.0, 0.3 * (paper - darkest))).astype(np.uint8)

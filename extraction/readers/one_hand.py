@@ -39,7 +39,8 @@ def as_one_hand(probabilities: FloatArray, features: FloatArray, mute: NDArray[n
     # A character is no example of itself.
     likeness[doubtful[:, None] == examples[None, :]] = -1.0
     nearest = np.full((len(doubtful), probabilities.shape[1]), -1.0, np.float32)
-    np.maximum.at(nearest.T, read[examples], likeness.T)
+    for character in np.unique(read[examples]):
+        nearest[:, character] = likeness[:, read[examples] == character].max(axis=1)
     gain = np.where(nearest > -1.0, WEIGHT * (nearest - USUAL), 0.0)
     rows = probabilities[doubtful]
     raised = rows * np.exp(np.where(rows > _CONSIDERED, gain, 0.0))

@@ -15,7 +15,7 @@ import numpy as np
 from extraction.readers.ctc import Glyph, decode, masked, words_of
 from extraction.readers.text_lines import LinePlace, cut_line, find_lines
 from models.geometry import Box
-from models.image import FloatArray, GrayImage
+from models.image import FloatArray, GrayImage, percentile
 from models.learned import registry
 from models.reading import Reading
 from models.text import Character, PageText, TextLine, Word
@@ -268,7 +268,7 @@ def inked_line(image: GrayImage) -> Box | None:
     height, width = image.shape
     if min(height, width) < 4:
         return None
-    paper = float(np.percentile(image, 80))
+    paper = percentile(image, 80)
     dark = (cv2.blur(image, (3, 3)).astype(np.float32) < paper - 40).astype(np.uint8)
     rows, columns = np.flatnonzero(dark.sum(axis=1) >= 2), np.flatnonzero(dark.sum(axis=0) >= 2)
     if not rows.size or not columns.size:
