@@ -365,8 +365,8 @@ def _picture_page(path: Path, number: int, out: Path, limits: Limits) -> RasterP
         if image.format == "JPEG":
             image.draft("L", image.size)  # only the brightness of a colour picture is decoded
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        gray = _gray(upright)
+        ImageOps.exif_transpose(image, in_place=True)
+        gray = _gray(image)
     except UnusableImage:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, OverflowError, RuntimeError) as error:
@@ -403,7 +403,7 @@ def _gray(image: Image.Image) -> GrayImage:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))
         image = white
-    gray: GrayImage = np.asarray(image.convert("L"))
+    gray: GrayImage = np.asarray(image if image.mode == "L" else image.convert("L"))
     return gray
 
 

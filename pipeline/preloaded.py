@@ -34,7 +34,7 @@ def _load() -> Iterator[None]:
     shipped = templates(())
     forms.prepare(shipped)
     registration.prepare(shipped)
-    for value_type in ("name", "city", "street", "email", "text"):
+    for value_type in ("name", "city", "street", "email"):
         yield
         writing_model(value_type)
         propose = proposals(value_type)
