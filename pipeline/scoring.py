@@ -11,6 +11,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from rapidfuzz.distance import Levenshtein
+
 from models.bounds import upper_bound
 
 AMOUNTS = {"total_without_tax", "total_tax", "total_with_tax", "amount_due"}
@@ -66,6 +68,9 @@ class Tally:
     accepted_wrong: int = 0
     claimed: list[tuple[float, bool]] = field(default_factory=list)
     """Confidence of each value that has one, and whether it was right."""
+    characters: int = 0
+    misread: int = 0
+    """Of the true values that are text: their characters, and how many were read otherwise, left out or put in."""
 
     def add(self, other: Tally) -> None:
         """The counts of another tally."""
@@ -74,6 +79,15 @@ class Tally:
         self.accepted += other.accepted
         self.accepted_wrong += other.accepted_wrong
         self.claimed += other.claimed
+        self.characters += other.characters
+        self.misread += other.misread
+
+    def compare(self, truth: Any, found: Any) -> None:
+        """Count the characters of two comparable values; a tick has none."""
+        if truth is None or isinstance(truth, bool | tuple):
+            return
+        self.characters += len(str(truth))
+        self.misread += min(len(str(truth)), Levenshtein.distance(str(truth), "" if found is None else str(found)))
 
     def count(self, *, right: bool, accepted: bool, confidence: float | None = None) -> None:
         """One value."""
@@ -123,10 +137,12 @@ class Score:
             if name in ("lines", "vat_breakdown"):
                 continue
             found = (reading.get("fields") or {}).get(name) or {}
-            right = comparable(name, value) == comparable(name, found.get("value"))
+            true, read = comparable(name, value), comparable(name, found.get("value"))
+            right = true == read
             accepted = found.get("decision") == "accepted"
             tally = self.fields.setdefault((group, name), Tally())
             tally.count(right=right, accepted=accepted, confidence=found.get("confidence"))
+            tally.compare(true, read)
             every_right &= right
             every_accepted &= accepted
             if not right:

@@ -45,7 +45,8 @@ def measure_mailbag(data: Path, report: Report) -> None:
         "| what | seen | exact | accepted | wrong | upper bound 95 % | interval 90 % | ECE |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    rows += [_row(title, tally) for title, tally in _by_kind(score).items()]
+    kinds = _by_kind(score)
+    rows += [_row(title, tally) for title, tally in kinds.items()]
     rows += [_row(f"{group} / {name}", tally) for (group, name), tally in sorted(score.fields.items())]
     report.images["reliability.svg"] = reliability_svg(
         score.together().claimed, title="Mailbag: claimed and realised error"
@@ -59,6 +60,7 @@ def measure_mailbag(data: Path, report: Report) -> None:
             f"- documents with every field right {whole.right / whole.seen:.3f}; straight through (nothing to verify) "
             f"{whole.accepted / whole.seen:.3f}, of these {whole.accepted_wrong} with an error",
             f"- invoice lines F1 {score.lines_f1():.3f}",
+            f"- characters of the values as they are given out: {_characters(kinds)}",
             f"- {pages / seconds:.2f} pages/s over all kinds, peak memory {peak:.0f} MB for all processes",
             f"- accepted at a promised error of {limits.error:.1%} (limit {limits.limit:.4f}, tested on "
             f"{limits.seen} values with {limits.errors} wrong: {limits.bound:.2%} at most); fitted on "
@@ -69,6 +71,11 @@ def measure_mailbag(data: Path, report: Report) -> None:
             *rows,
         ],
     )
+
+
+def _characters(kinds: dict[str, Tally]) -> str:
+    told = ((title, kinds[f"**{title}**"]) for title in ("digits in boxes", "capitals in boxes", "IBAN"))
+    return ", ".join(f"{title} {1 - t.misread / max(1, t.characters):.4f} of {t.characters}" for title, t in told)
 
 
 def _row(title: str, tally: Tally) -> str:
