@@ -26,7 +26,7 @@ MOST = 0.9999
 """No evidence we have supports more."""
 _PLAIN = (
     "odds", "margin", "weakest", "length", "empty", "confirmed", "doubted", "failed", "agreed", "noted", "unsure_type",
-    "around", "off_mm", "coarse", "bitonal", "blurred", "pale",
+    "around", "hopeless", "illegible", "misread", "off_mm", "coarse", "bitonal", "blurred", "pale",
 )  # fmt: skip
 _QUALITY = ("off_mm", "coarse", "bitonal", "blurred", "pale")
 _SPREAD = {"all": 0.5, "type": 0.4, "document": 0.4, "field": 0.4, "stratum": 0.15}
@@ -103,11 +103,16 @@ def _columns(evidence: Mapping[str, float], *, document_type: str, name: str, va
     columns["one"] = 1.0
     columns["odds above 3"] = max(0.0, odds - 3.0)
     columns["odds if empty"] = odds * empty
+    for doubt in ("hopeless", "illegible"):
+        # What cannot be read looks like what is not there.
+        columns[f"{doubt} if empty"] = evidence.get(doubt, 0.0) * empty
     for level, key in (("type", value_type), ("document", document_type), ("field", f"{document_type}/{name}")):
         columns[f"{level}:{key}"] = 1.0
         columns[f"{level}:{key} odds"] = odds - 3.0
         if empty:
             columns[f"{level}:{key} empty"] = empty
+        if "misread" in evidence:
+            columns[f"{level}:{key} misread"] = evidence["misread"]
     for quality in _QUALITY:
         if quality in evidence:
             columns[f"stratum:{document_type}/{name} {quality}"] = evidence[quality]

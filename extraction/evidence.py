@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from models.geometry import MM_PER_INCH, Box
 from models.reading import FieldValue, PageReading
 from models.rules import RuleResult
 
@@ -33,6 +34,8 @@ def with_evidence(
     """
     kept = list(results)
     odds = {name: log_odds(value.confidence or 0.0) for name, value in fields.items()}
+    hopeless = sum(each < 0 for each in odds.values())
+    illegible = [_illegible(page) for page in pages]
     noted = {}
     for name, value in fields.items():
         evidence = _evidence(value, _page_of(value, pages), kept, type_confidence)
@@ -40,6 +43,8 @@ def with_evidence(
             # a hand, a scan or a layout that makes the other fields hard makes this one hard too
             around = (sum(odds.values()) - odds[name]) / (len(fields) - 1)
             evidence["around"] = round(around - _USUAL, 4)
+            evidence |= _kept({"hopeless": (hopeless - (odds[name] < 0)) / (len(fields) - 1)})
+        evidence |= _kept({"illegible": max(illegible, default=0.0)})
         noted[name] = replace(value, raw_confidence=value.confidence, evidence=evidence)
     return noted
 
@@ -52,7 +57,7 @@ def _page_of(value: FieldValue, pages: Sequence[PageReading]) -> PageReading | N
 def _evidence(
     value: FieldValue, page: PageReading | None, results: Sequence[RuleResult], type_confidence: float
 ) -> dict[str, float]:
-    """Only what is not 0 is kept."""
+    """What bears on one value; only what is not 0 is kept."""
     about = [result for result in results if value.name in result.fields]
     empty = value.value in (None, "", [], False)
     found = {
@@ -69,7 +74,12 @@ def _evidence(
         "unsure_type": max(0.0, 4.0 - log_odds(type_confidence)) / 4.0,
         "data": float(value.reader.split("+")[0].strip() in DATA_READERS),
         **(_page_evidence(page) if page is not None else {}),
+        "misread": _misread(value, page) if page is not None else 0.0,
     }
+    return _kept(found)
+
+
+def _kept(found: Mapping[str, float]) -> dict[str, float]:
     return {name: round(number, 4) for name, number in found.items() if number}
 
 
@@ -90,6 +100,30 @@ def _margin(value: FieldValue) -> float:
 def _weakest(value: FieldValue) -> float:
     """How unsure the least sure character is: -log of its probability."""
     return max((-math.log(max(c.probability(c.best), 1e-3)) for c in value.characters), default=0.0)
+
+
+def _misread(value: FieldValue, page: PageReading) -> float:
+    """How unsurely the least sure word in a value's place was read: -log of its probability, 3 at most."""
+    if page.text is None or value.box is None:
+        return 0.0
+    place = value.box.scaled(page.dpi / MM_PER_INCH)
+    near = (line for line in page.text.lines if line.box.intersection(place) is not None)
+    sure = [word.confidence for line in near for word in line.words if _is_in(word.box, place)]
+    return min(3.0, -math.log(max(min(sure, default=1.0), 1e-3)))
+
+
+def _is_in(word: Box, place: Box) -> bool:
+    return place.x <= word.center_x <= place.right and place.y <= word.center_y <= place.bottom
+
+
+def _illegible(page: PageReading) -> float:
+    """Share of the words on a page that were read unsurely."""
+    words = [word for line in page.text.lines for word in line.words] if page.text is not None else []
+    return sum(word.confidence < _UNSURE for word in words) / len(words) if words else 0.0
+
+
+_UNSURE = 0.5
+"""A word less sure than that may hold anything, or be a stamp."""
 
 
 def _page_evidence(page: PageReading) -> dict[str, float]:

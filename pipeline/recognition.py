@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -310,23 +310,30 @@ _WRITTEN = (ZoneKind.COMB, ZoneKind.LINE, ZoneKind.CHECKBOX, ZoneKind.SIGNATURE)
 
 
 def _suspicious_if_empty(fields: Mapping[str, FieldValue], definition: FormDefinition) -> dict[str, FieldValue]:
-    """A form without a tick, on which nothing is written where something must be, was hardly sent for that.
+    """Where the scanner lost a faint pencil or a colour, what is empty may be what was lost.
 
-    The scanner lost a faint pencil or a colour; what it left of other fields may be read as anything.
+    A form without a tick, on which nothing is written where something must be, was hardly sent for that; what it left
+    of other fields may be read as anything. On one whose writing is mostly illegible a tick may be gone.
     """
-    by_hand = {zone.name for zone in definition.zones if zone.kind in _WRITTEN}
+    by_hand = {zone.name for zone in definition.zones if zone.kind in _WRITTEN}.intersection(fields)
     telling = {z.name for z in definition.zones if z.name in by_hand and (z.required or z.kind is ZoneKind.CHECKBOX)}
-    if any(fields[name].value not in (None, "", [], False) for name in telling or by_hand if name in fields):
-        return dict(fields)
-    return {
-        name: replace(value, flags=(*value.flags, "nothing_written")) if name in by_hand else value
-        for name, value in fields.items()
-    }
+    empty = {name for name in by_hand if fields[name].value in (None, "", [], False)}
+    if empty >= (telling or by_hand):
+        return _flagged(fields, by_hand, "nothing_written")
+    letters = {zone.name for zone in definition.zones if zone.kind in (ZoneKind.COMB, ZoneKind.LINE)} & by_hand
+    illegible = [name for name in letters if (fields[name].confidence or 0.0) < _ILLEGIBLE]
+    legible = letters - empty - set(illegible)
+    return _flagged(fields, empty, "faint") if len(illegible) > max(2, len(legible)) else dict(fields)
+
+
+_ILLEGIBLE = 0.5
+
+
+def _flagged(fields: Mapping[str, FieldValue], names: Collection[str], flag: str) -> dict[str, FieldValue]:
+    return {n: replace(value, flags=(*value.flags, flag)) if n in names else value for n, value in fields.items()}
 
 
 def _to_a_person(document: DocumentReading, *, flag: str) -> DocumentReading:
-    fields = {
-        name: replace(value, decision=Decision.TO_VERIFY, flags=(*value.flags, flag))
-        for name, value in document.fields.items()
-    }
+    waiting = {name: replace(value, decision=Decision.TO_VERIFY) for name, value in document.fields.items()}
+    fields = _flagged(waiting, waiting, flag)
     return replace(document, fields=fields, type_confidence=min(document.type_confidence, SURE_OF_TYPE - 0.01))

@@ -11,6 +11,7 @@ from extraction.invoices.mentions import Mention, dates_in, mention_of, stacked,
 from extraction.invoices.options import Evidence, Option
 from extraction.invoices.page_layout import Cell, Document, fold
 from extraction.invoices.pointing import Pointed, by_page, strengths
+from models.values.places import communes
 
 REFERENCE_FIELDS = ("invoice_number", "order_reference", "contract_reference", "buyer_service_code")
 _SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.\-\u2010-\u2014+#]*[A-Za-z0-9]|[0-9]")
@@ -151,11 +152,16 @@ def _shaped(document: Document, covered: set[int]) -> Iterator[Mention]:
             text = "".join(t.text for t in cell.tokens[start:end])
             value = _value(text)
             free = not any(id(cell.tokens[i]) in covered or i in days for i in range(start, end))
-            if value and free:
+            if value and free and not _before_a_town(value, cell, end):
                 yield mention_of(cell, start, end, value)
             elif value and end == start + 1 and start not in days and _glued(text):
                 yield mention_of(cell, start, end, _glued(text))
             start = end
+
+
+def _before_a_town(value: str, cell: Cell, end: int) -> bool:
+    """Whether a number is the post code in `25490 Fesches-le-Châtel`."""
+    return value in communes() and end < len(cell.tokens) and cell.tokens[end].text[:1].isupper()
 
 
 def _glued(text: str) -> str:
@@ -169,13 +175,20 @@ def _reach(cell: Cell, start: int) -> int:
     while end < len(cell.tokens):
         left, right = cell.tokens[end - 1], cell.tokens[end]
         joins = re.search(r"[\-/_]$|[0-9]\.$", left.text) or re.match(r"[\-/_]", right.text)
-        close = right.box.x - left.box.right < 0.35 * max(left.box.height, right.box.height)
+        # a sign that is written to one of the two belongs to both; one with white on both sides parts them
+        leans = re.search(r"\w[\-/_]$", left.text) or re.match(r"[\-/_]\w", right.text)
+        gap = right.box.x - left.box.right
+        close = gap < (_LEANING if leans else _CLOSE) * max(left.box.height, right.box.height)
         digit_run = re.search(r"[0-9]$", left.text) and re.match(r"[0-9]", right.text)
         prefix = re.fullmatch(r"[A-Z]{1,4}", left.text) and re.match(r"[0-9]", right.text) and end == start + 1
         if not ((close and joins) or ((digit_run or prefix) and not dates_in(cell.part(end, end + 1)))):
             break
         end += 1
     return end
+
+
+_CLOSE, _LEANING = 0.35, 0.8
+"""White, in heights, over which a sign joins words: one between them, and one that is written to a word."""
 
 
 def _value(text: str) -> str:

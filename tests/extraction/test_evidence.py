@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from extraction.evidence import log_odds, with_evidence
+from models.geometry import Box
 from models.reading import Candidate, Decision, FieldValue, FormMatch, PageReading, Quality
 from models.rules import RuleResult
-from models.text import Character
+from models.text import Character, PageText, TextLine, Word
 
 PAGE = PageReading(1654, 2339, 200, 0, 0.0, False, Quality(200, 0.4, 0.9, 0, False, bitonal=True))
 FORM = FormMatch("tcard-a", 1, 0.99, (1.0, 0, 0, 0, 1, 0, 0, 0, 1), 0.2)
@@ -83,3 +84,27 @@ def test_hard_fields_around_a_value_are_noted() -> None:
 
     assert found["a"].evidence["around"] == pytest.approx(log_odds(0.6) - 3, abs=1e-3)
     assert found["b"].evidence["around"] > found["a"].evidence["around"]
+    assert "hopeless" not in found["a"].evidence
+
+
+def test_fields_that_could_not_be_read_are_counted() -> None:
+    fields = {name: replace(VALUE, name=name, confidence=sure) for name, sure in (("a", 0.9), ("b", 0.2), ("c", 0.1))}
+
+    found = with_evidence(fields, [PAGE], (), type_confidence=0.99)
+
+    assert found["a"].evidence["hopeless"] == 1.0
+    assert found["b"].evidence["hopeless"] == 0.5
+
+
+def test_words_read_unsurely_are_noted_with_the_value_they_make_and_with_all_on_the_page() -> None:
+    words = (Word("VOIRIT", Box(100, 100, 90, 20), 0.4), Word("Total", Box(100, 300, 90, 20), 0.99))
+    lines = tuple(TextLine(word.text, word.box, word.confidence, (word,)) for word in words)
+    page = replace(PAGE, text=PageText(lines, 1654, 2339, 200, "ocr"))
+    code = FieldValue("buyer_service_code", "VOIRIT", 0.96, Decision.TO_VERIFY, 1, words[0].box.scaled(25.4 / 200))
+    total = replace(code, name="total_tax", box=words[1].box.scaled(25.4 / 200))
+
+    found = with_evidence({"buyer_service_code": code, "total_tax": total}, [page], (), type_confidence=0.99)
+
+    assert found["buyer_service_code"].evidence["misread"] == pytest.approx(0.916, abs=1e-3)
+    assert found["total_tax"].evidence["misread"] == pytest.approx(0.01, abs=1e-3)
+    assert found["total_tax"].evidence["illegible"] == 0.5

@@ -473,6 +473,15 @@ def test_the_letter_o_in_the_number_of_a_contract(read: str, value: str) -> None
     assert (contract.confidence or 0) <= 0.85 or read == value
 
 
+def test_a_post_code_before_its_town_is_no_number() -> None:
+    sheet = page(
+        ("NOTE DE CRÉDIT", 15, 60), ("25490 Fesches-le-Châtel", 120, 60), ("RÉF. AVOIR : F2613488", 15, 70),
+        ("Date : 04/03/2026", 15, 76), ("Total TTC : -120,00 €", 120, 192),
+    )  # fmt: skip
+
+    assert extract_invoice([sheet]).fields["invoice_number"].value == "F2613488"
+
+
 def test_a_reference_in_several_words_may_have_lost_a_sign() -> None:
     sheet = page(
         ("Facture N° : FAC 26 6971", 15, 60), ("Date : 04/03/2026", 15, 66), ("Total TTC : 120,00 €", 120, 192)

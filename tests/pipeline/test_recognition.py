@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -53,6 +54,17 @@ def test_one_mark_of_a_pen_is_enough(written: dict[str, Value]) -> None:
     found = _suspicious_if_empty(fields(**empty | written), CARD)
 
     assert all(is_eligible(value) for value in found.values())
+
+
+def test_where_the_writing_is_mostly_illegible_a_tick_may_be_gone() -> None:
+    form = next(t.definition for t in templates(()) if t.id == "subscription-a")
+    values = fields(civility=None, e_invoice=[], last_name="Y EMILE", street="8 84", city="ANGERS", phone="0123456789")
+    unread = {name: replace(values[name], confidence=0.1) for name in ("last_name", "street", "phone")}
+
+    found = _suspicious_if_empty({**values, **unread}, form)
+
+    assert [name for name, value in found.items() if not is_eligible(value)] == ["civility", "e_invoice"]
+    assert all(is_eligible(value) for value in _suspicious_if_empty(values, form).values())
 
 
 ROWS = (
