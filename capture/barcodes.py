@@ -10,9 +10,9 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from capture.blanks import marks_of
+from capture.blanks import Pieces, inked, marks_of
 from models.geometry import MM_PER_INCH, Box
-from models.image import GrayImage
+from models.image import GrayImage, components
 from models.reading import Barcode
 
 SYMBOLOGIES = {"Code128": "code128", "Code39": "code39", "QRCode": "qr", "DataMatrix": "datamatrix"}
@@ -89,42 +89,39 @@ def look_for_barcodes(
     if not barcodes and sparse:
         fine_enough = half if dpi * half.shape[0] / page.shape[0] >= THOROUGH_DPI else page
         barcodes = _decoded(fine_enough, thorough=True, scale=page.shape[0] / fine_enough.shape[0])
-    if not barcodes:
-        return (), False
-    marks = marks_of(half, dpi=dpi * half.shape[0] / page.shape[0])
-    return barcodes, is_separator(barcodes, marks, dpi=dpi, height=page.shape[0])
+    return barcodes, is_separator(barcodes, page, half, dpi=dpi)
 
 
-def few_letters(marks: NDArray[np.uint8]) -> bool:
-    """Whether a page may be a separator sheet by how little is on it (`blanks.marks_of`)."""
-    return _letters(marks) <= FEW_LETTERS
+def few_letters(marks: Pieces) -> bool:
+    """Whether a page may be a separator sheet by how few marks of the size of letters or words are on it."""
+    wide, tall, area = marks.boxes[1:, 2], marks.boxes[1:, 3], marks.boxes[1:, 4]
+    return int(((wide <= 60) & (tall <= 25) & (area >= 5)).sum()) <= FEW_LETTERS
 
 
-def _letters(marks: NDArray[np.uint8]) -> int:
-    """Marks of the size of letters or words."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
-    return int(((stats[1:, 2] <= 60) & (stats[1:, 3] <= 25) & (stats[1:, 4] >= 5)).sum())
-
-
-def is_separator(barcodes: Sequence[Barcode], marks: NDArray[np.uint8], *, dpi: float, height: int) -> bool:
+def is_separator(barcodes: Sequence[Barcode], page: GrayImage, half: GrayImage, *, dpi: float) -> bool:
     """Whether a page is a barcode separator sheet: it says so, or is nothing but a large barcode and its title.
 
     A card or letter that carries a barcode has a form or text around it and is no separator.
 
     Args:
-        barcodes: all of an upright page, boxes in its pixels. marks: what is on it (`blanks.marks_of`).
-        dpi, height: of the page in whose pixels the boxes are.
+        barcodes: all of an upright page, boxes in its pixels.
+        page: shape (height, width), uint8. half: the same, smaller or not, for what is beside the codes.
+        dpi: of `page`.
     """
-    scale = marks.shape[0] / height
-    if not barcodes or max(marks.shape) / scale < MIN_LONG_MM / MM_PER_INCH * dpi:
+    if not barcodes or max(page.shape) < MIN_LONG_MM / MM_PER_INCH * dpi:
         return False
     largest = max(barcodes, key=lambda barcode: barcode.box.width)
-    lines = _lines_beside(marks, [barcode.box.scaled(scale) for barcode in barcodes])
-    if any(SEPARATOR_TEXT.match(barcode.text) for barcode in barcodes):
-        return _letters(marks) <= FEW_LETTERS
     width_mm = max(largest.box.width, largest.box.height) / dpi * MM_PER_INCH
     large = width_mm >= MIN_BARCODE_MM.get(largest.symbology, MIN_LINE_BARCODE_MM)
-    return large and lines <= MOST_LINES and len({barcode.text for barcode in barcodes}) == 1
+    says_so = any(SEPARATOR_TEXT.match(barcode.text) for barcode in barcodes)
+    # most codes are on letters and small: what is beside them need not be looked at
+    if not says_so and not (large and len({barcode.text for barcode in barcodes}) == 1):
+        return False
+    marks = marks_of(inked(half, dpi=dpi * half.shape[0] / page.shape[0]))
+    if says_so:
+        return few_letters(marks)
+    scale = marks.mask.shape[0] / page.shape[0]
+    return _lines_beside(marks.mask, [barcode.box.scaled(scale) for barcode in barcodes]) <= MOST_LINES
 
 
 def _lines_beside(marks: NDArray[np.uint8], boxes: Sequence[Box]) -> int:
@@ -136,11 +133,11 @@ def _lines_beside(marks: NDArray[np.uint8], boxes: Sequence[Box]) -> int:
         left, top = max(0, round(area.x)), max(0, round(area.y))
         left_over[top : round(area.bottom), left : round(area.right)] = 0
     joined = cv2.morphologyEx(left_over, cv2.MORPH_CLOSE, np.ones((1, 25), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    wide, tall = stats[1:, 2], stats[1:, 3]
+    _, pieces, _ = components(joined)
+    wide, tall = pieces[1:, 2], pieces[1:, 3]
     lines = (wide >= 14) & (tall >= 3)
     # a block that is taller than a title holds as many lines as fit; a frame or table counts as text
-    return int(np.ceil(tall[lines] / 45).sum()) if count > 1 else 0
+    return int(np.ceil(tall[lines] / 45).sum())
 
 
 def _whole_code(marks: NDArray[np.uint8], box: Box) -> Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.geometry import MM_PER_INCH
-from models.image import GrayImage, shrunk
+from models.image import GrayImage, components, shrunk
 
 WORK_DPI = 75
 INK_DEPTH = 55
@@ -32,39 +33,62 @@ def ink_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     paper = cv2.medianBlur(cv2.resize(small, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 21)
     ground = cv2.resize(paper, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
     # inside a photograph or a stamp the paper around is dark too: the page's own paper counts at least half
-    floor = np.uint8(max(0, int(np.median(paper)) - 40))
-    limit = np.maximum(np.maximum(ground, floor), np.uint8(INK_DEPTH)) - np.uint8(INK_DEPTH)
+    floor = int(np.median(paper)) - 40
+    limit = np.maximum(ground, np.uint8(max(INK_DEPTH, floor))) - np.uint8(INK_DEPTH)
     ink: NDArray[np.uint8] = (small < limit).view(np.uint8)
     return ink
 
 
-def marks_of(page: GrayImage, *, dpi: float) -> NDArray[np.uint8]:
-    """Ink at 75 dpi, 0 or 1, without specks, the rim, and scratches and folds across the page."""
-    ink = _inside_the_rim(page, dpi)
-    for scratches in _scratches(ink):
-        ink[scratches] = 0
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    kept = np.zeros(count, np.uint8)
-    kept[1:] = stats[1:, cv2.CC_STAT_AREA] >= 4
-    marks: NDArray[np.uint8] = kept[labels]
-    return marks
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """What is on a side, in pieces that hang together; at 75 dpi."""
+
+    mask: NDArray[np.uint8]
+    """0 or 1."""
+    labels: NDArray[Any]
+    """Of each pixel, the number of its piece in `boxes`."""
+    boxes: NDArray[np.int32]
+    """Left, top, width, height and area of each piece; the first is the paper."""
+
+    @staticmethod
+    def of(mask: NDArray[np.uint8]) -> Pieces:
+        labels, boxes, _ = components(mask)
+        return Pieces(mask, labels, boxes)
 
 
-def _inside_the_rim(page: GrayImage, dpi: float) -> NDArray[np.uint8]:
-    ink = ink_of(shrunk(page, WORK_DPI / dpi))
-    rim = min(round(RIM_MM * PX_PER_MM), ink.shape[0] // 8, ink.shape[1] // 8)
-    ink[:rim], ink[-rim:], ink[:, :rim], ink[:, -rim:] = 0, 0, 0, 0
-    return ink
-
-
-def is_full_of_letters(page: GrayImage, *, dpi: float) -> bool:
-    """Whether so much is on a side that it is neither blank nor a separator sheet, whatever of it is dirt: a quick look
-    that spares most pages the careful one (`marks_of`).
+def inked(page: GrayImage, *, dpi: float) -> Pieces:
+    """The ink of a page, dirt and all, without the rim.
 
     Args:
         page: shape (height, width), uint8. dpi: its resolution.
     """
-    return int(_letters_of(cv2.connectedComponentsWithStats(_inside_the_rim(page, dpi))[2]).sum()) > SURELY_WRITTEN
+    ink = ink_of(shrunk(page, WORK_DPI / dpi))
+    rim = min(round(RIM_MM * PX_PER_MM), ink.shape[0] // 8, ink.shape[1] // 8)
+    ink[:rim], ink[-rim:], ink[:, :rim], ink[:, -rim:] = 0, 0, 0, 0
+    return Pieces.of(ink)
+
+
+def marks_of(ink: Pieces) -> Pieces:
+    """Ink without specks, and without scratches and folds across the page."""
+    scratches = _scratches(ink.mask)
+    if scratches:
+        left = ink.mask.copy()
+        for scratch in scratches:
+            left[scratch] = 0
+        ink = Pieces.of(left)
+    kept = ink.boxes[:, cv2.CC_STAT_AREA] >= 4
+    kept[0] = False
+    numbers = np.where(kept, np.cumsum(kept), 0).astype(ink.labels.dtype)
+    labels = np.take(numbers, ink.labels)
+    paper = ink.boxes[:1]
+    return Pieces((labels > 0).view(np.uint8), labels, np.concatenate((paper, ink.boxes[kept])))
+
+
+def is_full_of_letters(ink: Pieces) -> bool:
+    """Whether so much is on a side (`inked`) that it is neither blank nor a separator sheet, whatever of it is dirt: a
+    quick look that spares most pages the careful one (`marks_of`).
+    """
+    return int(_letters_of(ink.boxes).sum()) > SURELY_WRITTEN
 
 
 def is_blank(page: GrayImage, *, dpi: float) -> bool:
@@ -76,16 +100,15 @@ def is_blank(page: GrayImage, *, dpi: float) -> bool:
     Args:
         page: shape (height, width), uint8. dpi: its resolution.
     """
-    return nothing_written(marks_of(page, dpi=dpi))
+    return nothing_written(marks_of(inked(page, dpi=dpi)))
 
 
-def nothing_written(marks: NDArray[np.uint8]) -> bool:
-    """The same from the page's marks (`marks_of`)."""
-    if _letters_of(cv2.connectedComponentsWithStats(marks, connectivity=8)[2]).sum() > 3 * MANY_LETTERS:
+def nothing_written(side: Pieces) -> bool:
+    """The same from the marks on a side (`marks_of`)."""
+    if _letters_of(side.boxes).sum() > 3 * MANY_LETTERS or _compact(side.boxes).sum() > MANY_LETTERS:
         return False
-    marks = _without_lines(marks)
-    _, found, stats, centres = cv2.connectedComponentsWithStats(marks, connectivity=8)
-    labels = found.astype(np.int32)
+    marks = _without_lines(side.mask)
+    labels, stats, centres = components(marks)
     letters = _letters_of(stats)
     if int(letters.sum()) > MANY_LETTERS:
         return False
@@ -107,6 +130,15 @@ def _letters_of(stats: NDArray[Any]) -> NDArray[np.bool_]:
     )
     letters[0] = False
     return letters
+
+
+def _compact(boxes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which marks are as broad and full as a letter and no piece of a thin line, whatever way the line runs."""
+    wide, tall, area = boxes[:, 2], boxes[:, 3], boxes[:, 4]
+    short, long = np.minimum(wide, tall), np.maximum(wide, tall)
+    compact: NDArray[np.bool_] = (short >= 3) & (long <= 3 * short) & (area > 0.35 * wide * tall)
+    compact[0] = False
+    return compact
 
 
 def _without_lines(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -147,7 +179,7 @@ def _is_hole(stat: NDArray[np.int32], size: tuple[int, ...]) -> bool:
     return 4 * PX_PER_MM < max(wide, tall) < 9 * PX_PER_MM and round_enough and edge < 22 * PX_PER_MM
 
 
-def _is_straight(labels: NDArray[np.int32], stat: NDArray[np.int32], label: int) -> bool:
+def _is_straight(labels: NDArray[Any], stat: NDArray[np.int32], label: int) -> bool:
     """A piece of a fold, scratch, hair or ruled line: much longer than thick, in any direction."""
     x, y, wide, tall, _ = (int(n) for n in stat)
     if max(wide, tall) < LETTER_MM * PX_PER_MM:
@@ -177,7 +209,7 @@ def _scratches(ink: NDArray[np.uint8]) -> list[NDArray[np.bool_]]:
     found = []
     for kernel in (np.ones((61, 1), np.uint8), np.ones((1, 61), np.uint8)):
         joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, kernel)
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        labels, stats, _ = components(joined)
         wide, tall, area = stats[:, 2], stats[:, 3], stats[:, 4]
         upright = (tall > 0.15 * height) & (wide < 0.06 * tall + 5) & (area < 5 * tall)
         lying = (wide > 0.3 * width) & (tall < 0.06 * wide + 5) & (area < 4 * wide)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.barcodes import few_letters, look_for_barcodes
-from capture.blanks import ink_of, is_full_of_letters, marks_of, nothing_written
-from capture.borders import find_paper
+from capture.blanks import ink_of, inked, is_full_of_letters, marks_of, nothing_written
+from capture.borders import WORK_DPI, find_paper
 from capture.orientation import turned, upright_turn
 from capture.patch_codes import find_patch
 from models.geometry import MM_PER_INCH
@@ -57,23 +58,30 @@ def clean(image: GrayImage, *, dpi: float) -> CleanedPage:
         image: shape (height, width), uint8, 0 ink; left unchanged.
         dpi: its resolution.
     """
-    paper = find_paper(image, dpi=dpi)
+    half, half_dpi = _halved(image, dpi)
+    small = shrunk(half, WORK_DPI / half_dpi)
+    paper = find_paper(image, dpi=dpi, small=small)
     page, corners = _cut(paper.image, paper.corners, margin=round(2 / MM_PER_INCH * dpi))
-    half, half_dpi = _halved(page, dpi)
+    if page is not image:
+        half, _ = _halved(page, dpi)
+        small = shrunk(half, WORK_DPI / half_dpi)
     patch = find_patch(half, dpi=half_dpi)
     if patch is not None:
         return CleanedPage(page, dpi, 0, 0.0, False, measure_quality(page, dpi=dpi), patch, ())
-    written = is_full_of_letters(half, dpi=half_dpi)
-    marks = None if written else marks_of(half, dpi=half_dpi)
+    ink = inked(small, dpi=WORK_DPI)
+    marks = None if is_full_of_letters(ink) else marks_of(ink)
     if marks is not None and nothing_written(marks):
         return CleanedPage(page, dpi, 0, 0.0, True, measure_quality(page, dpi=dpi), None, ())
     skew = find_skew(half, dpi=half_dpi)
     level, corners = _levelled(page, skew, corners)
     level, _ = _cut(level, corners, margin=0)
-    turn, _ = upright_turn(level)
+    if level is not page:
+        half, _ = _halved(level, dpi)
+    turn, _ = upright_turn(level, half)
     upright = turned(level, turn)
-    half, half_dpi = _halved(upright, dpi)
-    sparse = marks is not None and float(marks.mean()) < SPARSE and few_letters(marks)
+    if turn:
+        half, _ = _halved(upright, dpi)
+    sparse = marks is not None and float(marks.mask.mean()) < SPARSE and few_letters(marks)
     barcodes, separates = look_for_barcodes(upright, half, dpi=dpi, sparse=sparse)
     separator = Separator.BARCODE if separates else None
     quality = measure_quality(
@@ -125,7 +133,7 @@ def find_skew(
     # halving alone costs next to nothing
     ink = ink_of(shrunk(page, 0.5 ** max(0, int(np.log2(dpi / SKEW_DPI)))))
     # ruled lines and lines of print are level at one angle, whichever way the page lies: both directions vote
-    points = [_edges(ink), _edges(np.ascontiguousarray(np.rot90(ink)))]
+    points = [_edges(ink), _edges(np.asarray(cv2.rotate(ink, cv2.ROTATE_90_COUNTERCLOCKWISE), np.uint8))]
     if sum(len(y) for y, _ in points) < 400:
         return 0.0
 
@@ -142,19 +150,22 @@ def find_skew(
 
 def _edges(ink: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Rows and columns of the upper and lower edges of ink, at most `MOST_POINTS` of them, in random order."""
-    rows, columns = np.nonzero(ink[1:] != ink[:-1])
+    places = np.flatnonzero(ink[1:] != ink[:-1])
     random = np.random.default_rng(0)
-    several = len(rows) > MOST_POINTS
-    chosen = random.integers(0, len(rows), MOST_POINTS) if several else random.permutation(len(rows))
-    rows, columns = rows[chosen], columns[chosen]
+    several = len(places) > MOST_POINTS
+    chosen = random.integers(0, len(places), MOST_POINTS) if several else random.permutation(len(places))
+    rows, columns = np.divmod(places[chosen], ink.shape[1])
     return rows.astype(np.float32), columns.astype(np.float32)
 
 
 def _sharpness(y: NDArray[np.float32], x: NDArray[np.float32], angle_deg: float) -> float:
     """How sharp the profile of points is across lines of an angle."""
-    offset = y - x * np.float32(np.tan(np.radians(angle_deg)))
-    profile = np.bincount((offset - offset.min()).astype(np.int32)).astype(np.float64) if len(y) else np.zeros(1)
-    return float(np.square(np.diff(profile)).sum())
+    if not len(y):
+        return 0.0
+    offset = y - x * np.float32(math.tan(math.radians(angle_deg)))
+    profile = np.bincount((offset - offset.min()).astype(np.int32)).astype(np.float64)
+    steps = profile[1:] - profile[:-1]
+    return float(steps @ steps)
 
 
 def measure_quality(page: GrayImage, *, dpi: float, skew_left_deg: float = 0.0) -> Quality:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.image import FloatArray, GrayImage, shrunk
+from models.image import FloatArray, GrayImage, components, shrunk
 from models.learned import registry
 
 TURNS = (0, 90, 180, 270)
@@ -26,16 +26,17 @@ _SURE_ALONE = 0.97
 """On a page without a readable line (blank back, photograph) the network must be this sure before it is turned."""
 
 
-def upright_turn(image: GrayImage) -> tuple[int, float]:
+def upright_turn(image: GrayImage, half: GrayImage | None = None) -> tuple[int, float]:
     """The clockwise turn that makes a page upright.
 
     Args:
         image: shape (height, width), uint8, 0 ink, 255 paper; any resolution from 100 dpi, skewed a few degrees or not.
+        half: the same at half the resolution or so, when that is at hand: enough to look at the page.
     Returns: 0, 90, 180 or 270 degrees, and the probability 0..1 that it is right. A page without text answers
         (0, at most 0.5): leave it as it lies.
     Raises: Misconfigured when weights are missing.
     """
-    seen = _by_looking(image)
+    seen = _by_looking(image if half is None else half)
     best = int(seen.argmax())
     if best == 0 and seen[0] >= _SURE:
         return 0, float(seen[0])
@@ -50,7 +51,12 @@ def upright_turn(image: GrayImage) -> tuple[int, float]:
 
 def turned(image: GrayImage, turn_deg: int) -> GrayImage:
     """The image turned clockwise by 0, 90, 180 or 270 degrees."""
-    return np.ascontiguousarray(np.rot90(image, k=-turn_deg // 90))
+    if turn_deg not in _ROTATIONS:
+        return np.ascontiguousarray(image)
+    return np.asarray(cv2.rotate(image, _ROTATIONS[turn_deg]), np.uint8)
+
+
+_ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 def _by_looking(image: GrayImage) -> FloatArray:
@@ -68,7 +74,8 @@ def _by_looking(image: GrayImage) -> FloatArray:
 def _by_reading(image: GrayImage) -> FloatArray:
     """Likelihood of each of `TURNS` from how well lines read that way, shape (4,), largest 1."""
     evidence = np.zeros(4)
-    lines = [_line_pictures(turned(image, 90 * quarter)) for quarter in (0, 1)]
+    dark, scale = _dark_but_for_rules(image)
+    lines = [_line_pictures(turned(image, turn), turned(dark, turn), scale) for turn in (0, 90)]
     for pair in zip_longest(*lines):
         for quarter, line in enumerate(pair):
             if line is not None:
@@ -80,8 +87,8 @@ def _by_reading(image: GrayImage) -> FloatArray:
     return np.asarray(np.exp(np.clip(evidence - evidence.max(), -_BEYOND_DOUBT, 0)), np.float32)
 
 
-def _line_pictures(image: GrayImage) -> list[GrayImage]:
-    """Up to ten pictures of what look like level lines of print, the longest first, each 48 pixels high."""
+def _dark_but_for_rules(image: GrayImage) -> tuple[NDArray[np.uint8], float]:
+    """What is darker than the paper around it, 0 or 1, ruled lines left out, smaller than the image by a scale."""
     scale = min(1.0, 1400 / max(image.shape))
     small = shrunk(image, scale)
     dark = cv2.adaptiveThreshold(small, 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 31, 18)
@@ -89,8 +96,17 @@ def _line_pictures(image: GrayImage) -> list[GrayImage]:
     down = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((45, 1), np.uint8))
     rules = cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8))
     # Saturating subtraction: what is on a rule becomes paper.
-    joined = cv2.morphologyEx(cv2.subtract(dark, rules), cv2.MORPH_CLOSE, np.ones((1, 15), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(joined)
+    return np.asarray(cv2.subtract(dark, rules), np.uint8), scale
+
+
+def _line_pictures(image: GrayImage, dark: NDArray[np.uint8], scale: float) -> list[GrayImage]:
+    """Up to ten pictures of what look like level lines of print, the longest first, each 48 pixels high.
+
+    Args:
+        dark: where the image is dark (`_dark_but_for_rules`), smaller than the image by `scale`.
+    """
+    joined = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((1, 15), np.uint8))
+    _, stats, _ = components(joined)
     found: list[tuple[float, NDArray[np.int32]]] = []
     for x, y, width, height, area in stats[1:]:
         if 7 <= height <= 45 and width >= 4 * height and area >= 0.35 * width * height:

@@ -41,9 +41,9 @@ def find_patch(page: GrayImage, *, dpi: float) -> Separator | None:
         page, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR if scale > 0.6 else cv2.INTER_AREA
     )
     dark = (small < (int(small.max()) + int(small.min())) // 2).astype(np.uint8)
-    if not 0.01 < dark.mean() < 0.6:
+    if not 0.01 < np.count_nonzero(dark) / dark.size < 0.6:
         return None
-    for image in (dark, np.ascontiguousarray(dark.T)):
+    for image in (dark, np.asarray(cv2.transpose(dark), np.uint8)):
         found = _along_columns(image)
         if found is not None:
             return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +51,15 @@ def percentile(image: GrayImage, percent: float) -> float:
     Args:
         image: shape (height, width), uint8; 0.0 when it is empty.
     """
-    if not image.size:
+    return percentile_of(gray_counts(image), percent) if image.size else 0.0
+
+
+def percentile_of(gray_counts: NDArray[np.float64], percent: float) -> float:
+    """The same from how many pixels have each gray level; 0.0 when there are none."""
+    counts = gray_counts.cumsum()
+    if not counts[-1]:
         return 0.0
-    counts = gray_counts(image).cumsum()
-    place = (image.size - 1) * percent / 100
+    place = (int(counts[-1]) - 1) * percent / 100
     low = int(place)
     below = int(counts.searchsorted(low + 1))
     if low + 1 <= counts[below] - 1 or low == place:
@@ -60,13 +67,15 @@ def percentile(image: GrayImage, percent: float) -> float:
     return below + (place - low) * (int(counts.searchsorted(low + 2)) - below)
 
 
-def components(mask: GrayImage) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+def components(mask: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float64]]:
     """Connected strokes of a mask, a pixel's eight neighbours touch it; the first is all that is no stroke.
 
     Args:
         mask: shape (height, width), uint8, 0 is none.
-    Returns: labels, shape (height, width); of each label `cv2.CC_STAT_*`, shape (n, 5), and its centre, shape (n, 2).
+    Returns: labels, whole numbers of shape (height, width); of each label `cv2.CC_STAT_*`, shape (n, 5), and its
+        centre, shape (n, 2).
     """
-    # OpenCV's default method takes twice as long to measure what it finds.
-    found = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
-    return np.asarray(found[1], np.int32), np.asarray(found[2], np.int32), np.asarray(found[3], np.float64)
+    # Labels of 16 bits take half the time; there are never more of them than pixels of strokes.
+    kind = cv2.CV_16U if cv2.countNonZero(mask) < np.iinfo(np.uint16).max else cv2.CV_32S
+    found = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=kind)
+    return np.asarray(found[1]), np.asarray(found[2], np.int32), np.asarray(found[3], np.float64)

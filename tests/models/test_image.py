@@ -39,3 +39,14 @@ def test_components_are_measured_each_and_touch_at_corners() -> None:
     assert (labels == 2).sum() == 3
     assert centers[2].tolist() == [9.0, 6.0]
     assert len(components(np.zeros((9, 12), np.uint8))[1]) == 1
+
+
+@pytest.mark.parametrize("side", [100, 600], ids=["labels of 16 bits", "more strokes than 16 bits tell apart"])
+def test_every_component_is_told_apart_however_many_there_are(side: int) -> None:
+    ink = np.zeros((side, side), np.uint8)
+    ink[::2, ::2] = 1
+
+    labels, boxes, _ = components(ink)
+
+    assert len(boxes) == 1 + ink.sum() == len(np.unique(labels))
+    assert (boxes[1:, 2:] == 1).all()
