@@ -171,5 +171,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _plain(word: str) -> str:
+    if word.isascii() and word.isalnum():
+        return word.upper()
     bare = unicodedata.normalize("NFD", word.replace("œ", "oe").replace("Œ", "OE")).upper()
     return "".join(c for c in bare if c.isalnum() or c in "'-")

@@ -231,7 +231,8 @@ def _landmarks(template: FormTemplate, number: int) -> tuple[tuple[float, float,
     small = np.asarray(cv2.resize(blank, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.9), np.uint8)
     # Corners, not lines: a piece of a line can slide along it.
-    corners = np.asarray(cv2.cornerMinEigenVal(smooth, blockSize=7, ksize=3), np.float32)
+    half = cv2.resize(smooth, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    corners = cv2.resize(cv2.cornerMinEigenVal(half, blockSize=5, ksize=3), smooth.shape[::-1])
     fixed = np.ones(smooth.shape, np.float32)
     zones = template.definition.zones_on(number)
     for zone in zones:
@@ -243,7 +244,7 @@ def _landmarks(template: FormTemplate, number: int) -> tuple[tuple[float, float,
 
 
 def _richest(
-    corners: NDArray[np.float32], fixed: NDArray[np.float32], size: tuple[int, int]
+    corners: cv2.typing.MatLike, fixed: NDArray[np.float32], size: tuple[int, int]
 ) -> Sequence[tuple[int, int]]:
     width, height = size
     if corners.shape[0] <= height or corners.shape[1] <= width:

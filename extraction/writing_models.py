@@ -317,6 +317,7 @@ def _addresses() -> AddressModel:
     return AddressModel(_people(), providers)
 
 
+@cache
 def _people() -> dict[str, float]:
     weights: dict[str, float] = {}
     for kind, share in (("surname", 0.5), ("first", 0.45), ("particle", 0.04), ("firm", 0.01)):
@@ -337,7 +338,8 @@ def _ranked(names: list[str], flat: float) -> dict[str, float]:
 
 
 def _letters(name: str) -> list[str]:
-    return re.findall(r"[a-z]+", unaccented(name).lower())
+    plain = unaccented(name).lower()
+    return [plain] if plain.isalpha() and plain.isascii() else re.findall(r"[a-z]+", plain)
 
 
 _MODELS: Mapping[str, Callable[[], Likely]] = {

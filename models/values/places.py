@@ -44,7 +44,10 @@ def unaccented(text: str) -> str:
 
 def plain_place(name: str) -> str:
     """Capitals without accents or punctuation, `ST` spelt out, CEDEX cut: `St-Étienne Cedex 2` -> `SAINT ETIENNE`."""
-    bare = _CEDEX.sub("", _OTHER_SIGNS.sub(" ", unaccented(name).upper()))
+    upper = unaccented(name).upper()
+    if upper.isalpha():
+        return _WORDS.get(upper, upper)
+    bare = _CEDEX.sub("", _OTHER_SIGNS.sub(" ", upper))
     return " ".join(_WORDS.get(word, word) for word in bare.replace("/", "/ ").split())
 
 
