@@ -20,6 +20,8 @@ class Cue:
     """Log-odds that a person gave it before any mail was counted; where fitting begins."""
     phrases: tuple[str, ...]
     """Folded; one is enough."""
+    label_only: bool = False
+    """Running text with these words says nothing: "merci de rappeler le numéro de facture"."""
 
 
 FOR = (
@@ -27,12 +29,13 @@ FOR = (
         "numéro de facture",
         1.4,
         phrases(
-            "n facture, n de facture, no facture, numero facture, numero de facture, facture n, facture no, "
-            "facture numero, ref facture, reference facture, invoice number, invoice no, invoice n, invoice id, "
-            "rechnungsnummer, rechnungs nr, rechnungsnr, rechnung nr, rechnung nummer, avoir n, n d avoir, numero "
-            "d avoir, credit note no, credit note number, factuurnummer, numero factura, numero de factura, "
-            "belegnummer"
+            "n facture, n de facture, n fact, no fact, fact n, no facture, numero facture, numero de facture, facture "
+            "n, facture no, facture numero, ref facture, reference facture, invoice number, invoice no, invoice n, "
+            "invoice id, rechnungsnummer, rechnungs nr, rechnungsnr, rechnung nr, rechnung nummer, avoir n, n d "
+            "avoir, numero d avoir, credit note no, credit note number, factuurnummer, numero factura, numero de "
+            "factura, belegnummer"
         ),
+        label_only=True,
     ),
     Cue(
         "date de facture",
@@ -42,6 +45,7 @@ FOR = (
             "date, rechnungsdatum, factuurdatum, "
             "fecha factura, date d emission, emise le, facture le"
         ),
+        label_only=True,
     ),
     Cue(
         "total TTC",
@@ -73,7 +77,7 @@ FOR = (
             "net a payer, net a regler, montant preleve, sera preleve, sera prelevee, preleve le, montant a prelever, "
             "prelevement le, montant a payer, reste a payer, solde a payer, total a payer, a payer, "
             "amount due, balance due, total due, zahlbetrag, zu zahlen, falliger betrag, net a deduire, net a "
-            "votre credit, te betalen, importe total, a regler"
+            "votre credit, en votre faveur, te betalen, importe total, a regler"
         ),
     ),
     Cue(
@@ -91,8 +95,19 @@ FOR = (
         1.0,
         phrases(
             "penalites de retard, penalite de retard, indemnite forfaitaire, frais de recouvrement, escompte, "
-            "interet legal, taux d interet legal, reserve de propriete, skonto, late payment, autoliquidation, "
-            "tva acquittee, exoneration de tva, tva non applicable"
+            "interet legal, taux d interet legal, reserve de propriete, skonto, late payment"
+        ),
+    ),
+    Cue(
+        "régime de TVA",
+        0.3,
+        phrases("autoliquidation, tva acquittee, exoneration de tva, tva non applicable, reverse charge"),
+    ),
+    Cue(
+        "formule de facture",
+        1.5,
+        phrases(
+            "vous facturons, doit pour, la presente facture, facture arretee, arretee a la somme, facture acquittee"
         ),
     ),
     Cue(
@@ -128,9 +143,11 @@ TILL = Cue(
     "ticket de caisse",
     2.0,
     phrases(
-        "ticket, ticket n, caisse, carte bancaire, sans contact, especes, rendu, rendu monnaie, merci de votre visite, "
-        "ticket a conserver, a bientot, cash, change, cashier, receipt, cash bill, visa, cb emv, round adj, rounding, "
-        "gst summary, gst, thank you"
+        "ticket, ticket n, caisse n, n caisse, caisse 1, caisse 2, caisse 3, caisse 4, caisse 5, caisse 6, caisse 7, "
+        "caisse 8, caisse 9, caisse 01, caisse 02, caisse 03, hotesse, caissier, caissiere, carte bancaire, sans "
+        "contact, mastercard, master card, especes, rendu, rendu monnaie, merci de votre visite, ticket a conserver, "
+        "a bientot, cash, change, cashier, receipt, cash bill, visa, cb emv, round adj, rounding, gst summary, gst, "
+        "thank you"
     ),
 )
 """Paid at a till: a receipt is an invoice too."""
@@ -142,9 +159,11 @@ AGAINST = (
         phrases(
             "sauf erreur ou omission, sauf erreur de notre part, n avons pas recu, demeure impayee, demeurent "
             "impayees, reste impayee, restent impayees, restee impayee, restees impayees, toujours impayee, "
-            "retard de paiement constate, rappel de paiement, lettre de relance, factures impayees, facture "
-            "impayee, factures echues, nous vous rappelons, ne nous est pas parvenu, pas encore regle, payment "
-            "reminder, zahlungserinnerung, mahnung, solde debiteur, regulariser votre situation, arrieres"
+            "n a pas ete regle, n a pas ete reglee, n ont pas ete reglees, toujours pas payee, toujours pas reglee, "
+            "toujours pas reglees, retard de paiement constate, rappel de paiement, lettre de relance, factures "
+            "impayees, facture impayee, factures echues, nous vous rappelons, ne nous est pas parvenu, pas encore "
+            "regle, payment reminder, zahlungserinnerung, mahnung, solde debiteur, regulariser votre situation, vos "
+            "arrieres, des arrieres"
         ),
     ),
     Cue(
@@ -170,7 +189,8 @@ AGAINST = (
             "a adresser, adresser la facture, factures a adresser, deposer la facture, deposer vos factures, "
             "merci de rappeler ce numero, rappeler ce numero, numero a rappeler, a rappeler sur vos factures, "
             "purchase order no, purchase order number, po number, bestellnummer wir, l ordonnateur, date de la "
-            "commande, bon de commande a retourner"
+            "commande, bon de commande a retourner, bon pour commande, total commande, total de la commande, total de "
+            "ma commande, montant de la commande, montant commande, montant engage"
         ),
     ),
     Cue(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from classifiers.cues import AGAINST, FOR, TILL
-from classifiers.wording import TITLES, Wording, fold, headings
+from classifiers.wording import TITLES, Wording, fold, headings, titled, words_in
 from models.geometry import MM_PER_INCH
 from models.reading import PageLook
 from models.text import PageText, TextLine
@@ -46,11 +46,19 @@ _RECEIPT_MM = 90.0
 """Paper of tills is narrower than this."""
 
 
+_ANOTHER_NUMBER = "numéro d'un autre papier seul"
+_OWN_NUMBER = re.compile(
+    r"(?:n|no|numero|reference|ref)(?: (?:de )?(?:piece|document))?(?: \S*\d.*)?$|(?:piece|document) n"
+)
+"""A number without the name of a paper."""
+
 LAYOUT = (
     "montants à droite", "montants côte à côte", "plus grand montant répété", "total en bas",
     "filets", "colonnes tracées", "cases", "écriture", "image", "page peu remplie",
 )  # fmt: skip
 """Names of what the page's layout and look say."""
+DRAWN_LEAST_TRULY = (*LAYOUT, _ANOTHER_NUMBER)
+"""What simulated mail shows least truly: fitting hardly moves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ def names() -> tuple[str, ...]:
         "aucun montant", "peu de montants", "nombreux montants", "HT + TVA = TTC",
         "texte suivi", "lignes en colonnes", "peu de mots", "papier étroit", "date", "à remplir",
         "SIRET valide", "n° TVA valide", "IBAN valide", "suite",
-        *(f"mot {word}" for word in _WORDS), "facture souvent nommée",
+        *(f"mot {word}" for word in _WORDS), "facture souvent nommée", _ANOTHER_NUMBER,
         *LAYOUT,
     )  # fmt: skip
 
@@ -84,7 +92,7 @@ def beforehand() -> tuple[float, ...]:
         -2.5, -0.8, 0.5, 1.6,
         -1.0, 0.5, -0.5, 1.0, 0.2, -1.5,
         0.3, 0.3, 0.3, 0.0,
-        1.0, -0.5, -0.2, -0.3, 0.5,
+        1.0, -0.5, -0.2, -0.3, 0.5, -2.0,
         0.3, 0.0, 0.3, 0.3,
         0.0, 0.0, -0.5, -0.5, -0.3, -0.5,
     )  # fmt: skip
@@ -97,7 +105,11 @@ def evidence(text: PageText, look: PageLook | None = None) -> Evidence:
         look: of the same page; `None` where it was not looked at.
     """
     wording = Wording.of(text)
-    cues = [float(wording.any_of(cue.phrases) is not None) for cue in (*FOR, TILL, *AGAINST)]
+    cues = [
+        float((wording.labels if cue.label_only else wording).any_of(cue.phrases) is not None)
+        for cue in (*FOR, TILL, *AGAINST)
+    ]
+    cues[len(FOR)] *= min(1.0, 0.4 + 0.3 * sum(wording.has(phrase) for phrase in TILL.phrases))
     if len(wording.flowing) > _TILL_WORDS:
         cues[len(FOR)] *= 0.2
     return Evidence(
@@ -108,6 +120,7 @@ def evidence(text: PageText, look: PageLook | None = None) -> Evidence:
             *_shape(text),
             *_identifiers(text.lines),
             *_named(wording),
+            _only_another_number(text, wording),
             *_places(text),
             *_looks(look),
         )
@@ -127,7 +140,7 @@ def together(pages: Sequence[Evidence]) -> Evidence:
     for name in ("aucun montant", "peu de montants", "peu de mots", "page peu remplie"):
         at = named.index(name)
         merged[at] = min(page.values[at] for page in pages)
-    for name in ("texte suivi", "lignes en colonnes", "suite", "cases", "écriture", "image"):
+    for name in ("texte suivi", "lignes en colonnes", "suite", _ANOTHER_NUMBER, "cases", "écriture", "image"):
         at = named.index(name)
         merged[at] = pages[0].values[at]
     return Evidence(tuple(merged))
@@ -201,6 +214,23 @@ def _named(wording: Wording) -> list[float]:
     """Which papers the page names, and whether an invoice again and again."""
     counts = [sum(word in named for word in wording.flowing) for named in _WORDS.values()]
     return [*(float(count > 0) for count in counts), float(counts[0] >= _OFTEN)]
+
+
+def _only_another_number(text: PageText, wording: Wording) -> float:
+    """Whether the head numbers a quote, an order or a delivery, and the page no invoice: the number is its own."""
+    if wording.labels.any_of(FOR[0].phrases):
+        return 0.0
+    table = min((line.box.center_y for line in text.lines if _AMOUNT.search(line.text)), default=float(text.height))
+    numbered = set()
+    for line in text.lines:
+        if line.box.center_y > min(table, 0.5 * text.height):
+            continue
+        kind, rest = titled(line)
+        if kind in ("facture", "avoir") or _OWN_NUMBER.match(" ".join(words_in(line.text))):
+            return 0.0
+        if rest and rest[0] in ("n", "no", "numero", "nr"):
+            numbered.add(kind)
+    return float(not numbered.isdisjoint(("devis", "commande", "livraison")))
 
 
 def _places(text: PageText) -> list[float]:

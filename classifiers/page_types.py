@@ -26,6 +26,13 @@ __all__ = ["document_evidence", "document_types", "page_clues", "page_types"]
 _REASONS = 4
 _SUREST = 0.998
 """No page is surer than the held-out mail can tell."""
+_NAMES_ITSELF = (
+    "numéro de facture", "date de facture", "formule de facture", "titre facture", "titre avoir", "ticket de caisse",
+    "papier étroit",
+)  # fmt: skip
+"""Evidence that calls the paper an invoice or a till's receipt."""
+_SUREST_UNNAMED = 0.85
+"""What only adds up like an invoice goes to a person."""
 _PAGES_LOOKED_AT = 3
 """The first pages of a document; what follows is annexes more often than not."""
 
@@ -75,7 +82,9 @@ def document_evidence(pages: Sequence[tuple[PageText, PageLook | None]]) -> Evid
 def _judged(seen: Evidence, weights: TypeWeights) -> tuple[TypeMatch, ...]:
     parts = [weight * value for weight, value in zip(weights.weights, seen.values, strict=True)]
     log_odds = max(-30.0, min(30.0, weights.bias + sum(parts)))
-    probability = min(_SUREST, max(1 - _SUREST, 1 / (1 + math.exp(-log_odds))))
+    named = any(value > 0 for name, value in zip(names(), seen.values, strict=True) if name in _NAMES_ITSELF)
+    surest = _SUREST if named else _SUREST_UNNAMED
+    probability = min(surest, max(1 - _SUREST, 1 / (1 + math.exp(-log_odds))))
     invoice = TypeMatch(DocumentType.SUPPLIER_INVOICE, probability, _reason(parts, for_it=True))
     other = TypeMatch(DocumentType.OTHER, 1 - probability, _reason(parts, for_it=False))
     return (invoice, other) if probability >= 0.5 else (other, invoice)

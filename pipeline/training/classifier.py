@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classifiers.evidence import LAYOUT, beforehand, names
+from classifiers.evidence import DRAWN_LEAST_TRULY, beforehand, names
 from classifiers.page_types import document_evidence
 from models.geometry import MM_PER_INCH
 from models.reading import PageLook
@@ -30,7 +30,7 @@ _CHECKED = 800
 _RIDGE = 2.0
 """How strongly weights are held to what a person gave them beforehand."""
 _RIDGE_OF_LOOKS = 40.0
-"""The same for layout and look, which our drawings show least truly."""
+"""The same for what our drawings show least truly."""
 _HAND_SCALE = 0.8
 """Cues of one page are not independent: hand-given log-odds are taken with this factor."""
 _PRIOR = -2.2
@@ -71,7 +71,7 @@ def train_classifier(data: Path, output: Path, seed: int) -> Iterator[str]:
 
 def _held() -> Numbers:
     """How strongly each weight is held to what a person gave it."""
-    return np.array([0.01, *(_RIDGE_OF_LOOKS if name in LAYOUT else _RIDGE for name in names())])
+    return np.array([0.01, *(_RIDGE_OF_LOOKS if name in DRAWN_LEAST_TRULY else _RIDGE for name in names())])
 
 
 def _start() -> Numbers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from classifiers.evidence import evidence, names
 from classifiers.page_types import document_types, page_clues, page_types
 from models.definitions import DocumentType
 from models.geometry import Box
@@ -403,3 +404,76 @@ def test_the_word_in_the_rows_of_a_statement_is_no_title() -> None:
 def test_a_large_heading_that_speaks_to_the_reader_is_a_title_and_a_small_one_a_label() -> None:
     assert page_clues(page("Ets Roux\n#Votre devis\nTotal TTC | 12,00")).title == "devis"
     assert page_clues(page("Ets Roux\n#FACTURE\nVotre devis | D-118\nTotal TTC | 12,00")).title == "facture"
+
+
+@pytest.mark.parametrize(
+    ("printed", "kind"),
+    [
+        ("AV0IR N° FC-2231", "avoir"),
+        ("Dcvis n° 118", "devis"),
+        ("BONDE LIVRAISON", "livraison"),
+        ("FACTUREDÉFINITIVE", "facture"),
+        ("Bon de retour de marchandises n° 675 5872 en date du 12 mars 2026", "livraison"),
+        ("Projet et devis", "devis"),
+        ("contact@ets-roux.fr", None),
+        ("Contact : Mme Roux", None),
+        ("Engagement juridique", None),
+        ("Date de facture", None),
+        ("KOSTENRECHNUNG", "facture"),
+    ],
+)
+def test_a_title_is_known_with_letters_of_its_shape_or_a_space_lost(printed: str, kind: str | None) -> None:
+    assert page_clues(page(f"Ets Roux\n#{printed}\nTotal TTC | 12,00")).title == kind
+
+
+def test_the_subject_of_a_letter_names_its_kind_but_not_by_the_paper_it_is_about() -> None:
+    assert page_clues(page("Ets Roux\nObjet : retard de paiement\nMonsieur le Maire,")).title == "relance"
+    assert page_clues(page("Ets Roux\nObjet : commande de gravier\nMonsieur le Maire,")).title is None
+
+
+def test_invoices_listed_with_their_amounts_are_no_title() -> None:
+    listed = page(
+        "Ets Roux\nRappel amiable\nFacture 200518 du 12/06/2026 | 809,75\nFacture 26200 du 31/08/2026 | 60,19"
+    )
+
+    assert page_clues(listed).title == "relance"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    ["Mode de règlement : 30 jours date de facture", "Merci de rappeler le numéro de facture lors de votre règlement."],
+)
+def test_an_invoice_that_is_to_come_is_not_the_page_itself(printed: str) -> None:
+    seen = dict(zip(names(), evidence(page(f"Ets Roux\n{printed}\nTotal TTC | 12,00")).values, strict=True))
+
+    assert seen["numéro de facture"] == seen["date de facture"] == 0.0
+
+
+def test_the_number_of_an_order_is_the_papers_own_where_no_invoice_is_named() -> None:
+    def seen(text: str) -> float:
+        return dict(zip(names(), evidence(page(text)).values, strict=True))["numéro d'un autre papier seul"]
+
+    assert seen("Ets Roux\nCommande n° 4417\nTotal TTC | 12,00") == 1.0
+    assert seen("Ets Roux\nFacture n° 26-118\nCommande n° 4417\nTotal TTC | 12,00") == 0.0
+
+
+def test_a_label_with_its_value_in_another_column_is_no_title() -> None:
+    rows = "\n".join(f"{label} | : 4711" for label in ("Vertrags-Nr", "Lieferschein-Nr", "Bon de livraison"))
+
+    assert page_clues(page(f"Muster GmbH\n{rows}\nEndbetrag | 12,00")).title is None
+
+
+def test_what_only_adds_up_like_an_invoice_is_not_sure() -> None:
+    unnamed = """
+        Ets Roux
+        Désignation | Qté | PU HT | Montant HT
+        Vanne DN 80 | 2 | 150,00 | 300,00
+        Total HT | 300,00
+        TVA 20 % | 60,00
+        Total TTC | 360,00
+        Net à payer | 360,00
+        Échéance | 30/12/2026"""
+
+    best = page_types(page(unnamed))[0]
+
+    assert best.document_type is DocumentType.OTHER or best.confidence < 0.9
