@@ -63,6 +63,8 @@ class Item:
     words: list[str] = field(default_factory=list)
     numbers: dict[str, Mention] = field(default_factory=dict)
     bottom: float = 0.0
+    counted: bool = False
+    """Its table has a column of quantities."""
 
     def go_on(self, row: Row, words: str) -> None:
         """Its description wraps into one more row."""
@@ -296,7 +298,7 @@ def _items_under(head: Head, document: Document, page: int) -> tuple[list[Item],
                 _find_price(row, numbers, document)
                 if not head.has("unit_price", "unknown", "other") and "total" in numbers:
                     _price_of_one(numbers)
-                item = Item([row.number], [words] if words else [], numbers, row.box.bottom)
+                item = Item([row.number], [words] if words else [], numbers, row.box.bottom, head.has("quantity"))
                 if loose and (not words or not items) and row.box.y - loose[-1][0].box.bottom < 3:
                     item.words = [text for _, text in loose] + item.words
                 items.append(item)
@@ -522,6 +524,8 @@ def _line(item: Item) -> InvoiceLine:
     quantity, price, total = (item.numbers.get(name) for name in ("quantity", "unit_price", "total"))
     rate = item.numbers.get("rate")
     q, p, t = (m.amount if m else None for m in (quantity, price, total))
+    if q is None and p and t and item.counted and (t / p) % 1 == 0:
+        q = t / p  # a lone figure in a wide column is the easiest to overlook
     q, p, t = _mended(q, p, t)
     return InvoiceLine(
         " ".join(item.words).strip(" -|"),

@@ -97,6 +97,7 @@ def _number(match: re.Match[str]) -> str | None:
         value = parse_amount(written.strip(" )") if match["after"] == ")" and not match["sign"] else written)
     except AmbiguousAmountError:
         value = Decimal(re.sub(r"[^0-9]", "", match[0])) if "." in match[0] else Decimal(_point(match[0]))
+        value = -value if match["sign"] or re.search(r"[-−]", match["after"] or "") else value
     return None if value is None else f"{value:f}"
 
 

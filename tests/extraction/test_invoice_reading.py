@@ -125,6 +125,23 @@ def test_a_price_before_its_quantity_and_heads_in_other_words_are_read() -> None
     assert found == [("Bierbrau Pils", "15", "8.00", "120.00")]
 
 
+_HEADS = (("Désignation", 20.0, 60.0), ("Qté", 90.0, 60.0), ("Prix HT", 130.0, 60.0), ("Montant HT", 165.0, 60.0))
+
+
+def test_what_is_given_back_has_its_sign_with_three_decimals_too() -> None:
+    found = _lines(*_HEADS, ("Gazole", 20, 68), ("-25,660", 90, 68), ("1,25", 130, 68), ("-32,08", 168, 68))
+
+    assert found == [("Gazole", "-25.66", "1.25", "-32.08")]
+
+
+def test_a_quantity_that_was_overlooked_follows_from_price_and_total() -> None:
+    found = _lines(*_HEADS, ("Gazole", 20, 68), ("30,38", 130, 68), ("91,14", 168, 68))
+    uneven = _lines(*_HEADS, ("Gazole", 20, 68), ("30,38", 130, 68), ("91,24", 168, 68))
+
+    assert found == [("Gazole", "3", "30.38", "91.14")]
+    assert uneven == [("Gazole", None, "30.38", "91.24")]
+
+
 def test_a_discount_on_the_whole_is_no_line() -> None:
     heads = (("Désignation", 20.0, 60.0), ("Qté", 90.0, 60.0), ("P.U. HT", 120.0, 60.0), ("Total HT", 165.0, 60.0))
     sold = ("Prestation", 20.0, 68.0), ("5", 91.0, 68.0), ("40,00", 121.0, 68.0), ("200,00", 166.0, 68.0)
