@@ -236,13 +236,15 @@ def amounts_like(texts: Sequence[str]) -> Likely:
 
     def likely(before: str, following: str) -> float:
         context = f"^^{before}"[-2:]
-        return kinds * (followed[context, following] + _EVEN / kinds) / (contexts[context] + _EVEN)
+        return (kinds * (followed[context, following] + _EVEN / kinds) / (contexts[context] + _EVEN)) ** _TRUST
 
     return likely
 
 
 _EVEN = 20
 """As many characters, evenly spread, count with those that were seen."""
+_TRUST = 0.2
+"""Power of what is usual: the picture is looked at ten times, and the mean of these counts once."""
 
 
 def _right(
