@@ -354,6 +354,10 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _SIREN_FOR_SIRET
     if name in ("total_with_tax", "amount_due") and is_till_roll(possible.document):
         return _PAID if name == "amount_due" else _till_total(option, possible)
+    if GROUP_OF[name] == "amount" and _overshadowed(choices):
+        return _PART_OF_A_TOTAL
+    if name == "amount_due" and _paid_in_part(choices):
+        return _PAID_IN_PART
     if GROUP_OF[name] == "reference" and " " in option.mention.text.strip():
         return _SIGN_LOST
     if GROUP_OF[name] == "reference" and option.value != option.mention.value:
@@ -376,6 +380,41 @@ def _till_total(option: Option, possible: Possible) -> float:
     if paper.paid is not None:
         return 1.0 if paper.paid == value else _PAID_OTHERWISE
     return 1.0 if len(paper.places(value)) > 1 and not paper.rival(value) else _UNPAID
+
+
+def _overshadowed(choices: Mapping[str, Choice]) -> bool:
+    """Whether a clearly named total is larger than what was taken for all there is to pay: perhaps one rate's share."""
+    gross = choices["total_with_tax"].best
+    named = [o for name in ("total_without_tax", "total_with_tax") for o, _ in choices[name].ranked]
+    return gross is not None and any(
+        option.strength >= _NAMED and abs(Decimal(option.value)) > abs(Decimal(gross.value)) + 1 for option in named
+    )
+
+
+def _paid_in_part(choices: Mapping[str, Choice]) -> bool:
+    """Whether what is due was taken for the total, and below that stand two amounts that make it up: a deposit, perhaps,
+    and what is left.
+    """
+    due, gross = choices["amount_due"].best, choices["total_with_tax"].best
+    if due is None or gross is None or due.value != gross.value:
+        return False
+    place = gross.mention
+    below = {
+        abs(Decimal(option.value)): option.mention.cell.row
+        for name in GROUPS["amount"]
+        for option, _ in choices[name].ranked
+        if option.mention.cell.page == place.cell.page
+        and option.mention.box.y > place.box.bottom
+        and not option.more.get("row of a share")
+    }
+    whole = abs(Decimal(gross.value))
+    return any(0 < part < whole and below.get(whole - part, row) != row for part, row in below.items())
+
+
+_NAMED = 0.6
+"""Strength of a label that says clearly what an amount is."""
+_PART_OF_A_TOTAL = 0.8
+_PAID_IN_PART = 0.75
 
 
 def _some_unread(choices: Mapping[str, Choice], possible: Possible) -> bool:

@@ -1,19 +1,16 @@
 """Whole cheque amounts, ten-fold: the reader of handwriting trained further on nine tenths, measured on the tenth.
 
-Two networks are asked together: one has first learned numbers in general, from digits of other collections in a row
-(`digit_strings.py`), the other starts as it ships. Few cheques are there to learn from; more are put together of their
-digits, on their paper (`recombined.py`). No picture of the tenth that is tested, nor a digit cut out of one, is learned
-from.
+Few strings are there to learn from; more are put together of their digits, on their paper (`recombined.py`). No picture
+of the tenth that is tested, nor a digit cut out of one, is learned from.
 
 Measuring only: ORAND-CAR is research material, and no weight that was trained on it ships.
 """
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +23,7 @@ from extraction.readers.handwritten import NAME, View, prepared, weigh
 from extraction.readers.line_search import Likely
 from models.image import GrayImage
 from models.learned import registry
-from pipeline.benchmark.digit_strings import DigitStrings
-from pipeline.benchmark.recombined import Recombined, single_digits
+from pipeline.benchmark.recombined import Recombined
 from pipeline.benchmark.report import Report
 from pipeline.processes import one_thread
 from pipeline.training.pens import PenRecords
@@ -37,14 +33,12 @@ if TYPE_CHECKING:
     import torch
 
 FOLDS = 10
-_FIRST_STEPS, _STEPS = 1800, 640
-"""On numbers in general, then on cheques."""
+_STEPS = 640
 _BATCH = 16
-_FIRST_RATE, _RATE = 8e-4, 6e-4
-_COMPOSED, _SYNTHETIC = 0.1, 0.1
-"""Share of strings of single digits in a row, and of those composed of pen strokes."""
-_COLLECTIONS = ("digits_mnist", "digits_usps", "digits_optdigits", "digits_unipen")
-_RECOMBINED = 0.4
+_RATE = 6e-4
+_SYNTHETIC = 0.1
+"""Share of strings composed of pen strokes."""
+_RECOMBINED = 0.45
 """Share of strings put together of the digits of others that are learned from."""
 _WIDEST = 640
 """Pixels, of a string that is learned from."""
@@ -67,24 +61,16 @@ def measure_orand(data: Path, report: Report, *, folds: Sequence[int] = range(FO
     torch.set_num_threads(1)
     amounts = labelled_lines(data / "handwriting" / "strings_orand.zip")
     hands = Hands(PenRecords(data / "handwriting" / "strokes_unipen.npz"), held_out=False)
-    numbers = DigitStrings([single_digits(data / "handwriting" / f"{name}.npz") for name in _COLLECTIONS])
-    network, codes = _network()
-    rng = np.random.default_rng(0)
-    source = _batches(lambda: _number(numbers, hands, rng), rng)
-    taught = _trained(network, codes, source, steps=_FIRST_STEPS, rate=_FIRST_RATE)
     order = np.random.default_rng(1).permutation(len(amounts))
     before = after = count = 0
     for fold in folds:
         start = time.process_time()
         tested = [amounts[k] for k in order[fold::FOLDS]]
         learned = [amounts[k] for k in order if k not in set(order[fold::FOLDS].tolist())]
+        network, codes = _network()
         likely = amounts_like([line.text for line in learned])
-        before += _right([_network()[0]], codes, tested, likely=None)
-        both = [
-            _trained_on(start, codes, learned, numbers, hands, seed=100 * member + fold)
-            for member, start in enumerate((taught, _network()[0]))
-        ]
-        after += _right(both, codes, tested, likely=likely)
+        before += _right(network, codes, tested, likely=None)
+        after += _right(_trained(network, codes, learned, hands, seed=fold), codes, tested, likely=likely)
         count += len(tested)
         spent = time.process_time() - start
         print(f"to fold {fold}: {after} of {count} strings right, {before} before; {spent:.0f} CPU s", flush=True)
@@ -110,51 +96,23 @@ def _network() -> tuple[torch.nn.Module, NDArray[np.int64]]:
     return network, np.array([0, *(classes.index(digit) for digit in _DIGITS)])
 
 
-def _trained_on(
-    taught: torch.nn.Module,
-    codes: NDArray[np.int64],
-    learned: Sequence[WrittenLine],
-    numbers: DigitStrings,
-    hands: Hands,
-    *,
-    seed: int,
-) -> torch.nn.Module:
-    """The network trained further on cheques."""
-    rng = np.random.default_rng(seed)
-    recombined = Recombined(learned)
-
-    def draw() -> tuple[GrayImage | None, str]:
-        kind = rng.random()
-        if kind < _COMPOSED + _SYNTHETIC:
-            return _number(numbers, hands, rng)
-        if kind < _COMPOSED + _SYNTHETIC + _RECOMBINED:
-            return recombined.draw(rng)
-        line = learned[int(rng.integers(len(learned)))]
-        return line.image, line.text
-
-    return _trained(copy.deepcopy(taught), codes, _batches(draw, rng), steps=_STEPS, rate=_RATE)
-
-
 def _trained(
-    network: torch.nn.Module,
-    codes: NDArray[np.int64],
-    source: Iterator[tuple[NDArray[np.float32], list[str]]],
-    *,
-    steps: int,
-    rate: float,
+    network: torch.nn.Module, codes: NDArray[np.int64], lines: Sequence[WrittenLine], hands: Hands, *, seed: int
 ) -> torch.nn.Module:
     """The running average of the network while it trains on."""
     import torch
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.0, weight_decay=0.01, betas=(0.9, 0.98))
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.98)
     )
     running = 0.0
-    for step in range(steps):
+    source = _batches(lines, hands, rng)
+    for step in range(_STEPS):
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 60) * (0.5 + 0.5 * np.cos(np.pi * step / steps))
+            group["lr"] = _RATE * min(1.0, (step + 1) / 60) * (0.5 + 0.5 * np.cos(np.pi * step / _STEPS))
         pictures, texts = next(source)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = network(torch.from_numpy(pictures).contiguous(memory_format=torch.channels_last))
@@ -170,18 +128,19 @@ def _trained(
         average.update_parameters(network)
         running = float(loss.detach()) if step == 0 else 0.97 * running + 0.03 * float(loss.detach())
         if (step + 1) % 160 == 0:
-            print(f"{step + 1} of {steps} steps, loss {running:.3f}", flush=True)
+            print(f"{step + 1} of {_STEPS} steps, loss {running:.3f}", flush=True)
     trained: torch.nn.Module = average.module
     return trained
 
 
 def _batches(
-    draw: Callable[[], tuple[GrayImage | None, str]], rng: np.random.Generator
+    lines: Sequence[WrittenLine], hands: Hands, rng: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.float32], list[str]]]:
+    recombined = Recombined(lines)
     while True:
         pool: list[tuple[GrayImage, str]] = []
         while len(pool) < 8 * _BATCH:
-            image, text = draw()
+            image, text = _drawn(lines, recombined, hands, rng)
             line = None if image is None else prepared(_varied(image, rng))
             if line is not None and line.shape[1] <= _WIDEST and line.shape[1] // 4 - 2 > len(text) + _doubles(text):
                 pool.append((line, text))
@@ -211,12 +170,17 @@ def _doubles(text: str) -> int:
     return sum(a == b for a, b in pairwise(text))
 
 
-def _number(numbers: DigitStrings, hands: Hands, rng: np.random.Generator) -> tuple[GrayImage | None, str]:
-    """A number that nobody wrote: digits in a row, or composed of pen strokes."""
-    text = "".join(_DIGITS[k] for k in rng.integers(0, 10, int(rng.integers(2, 8))))
-    if rng.random() < _COMPOSED / (_COMPOSED + _SYNTHETIC):
-        return numbers.draw(text, rng), text
-    return hands.write(text, rng), text
+def _drawn(
+    lines: Sequence[WrittenLine], recombined: Recombined, hands: Hands, rng: np.random.Generator
+) -> tuple[GrayImage | None, str]:
+    kind = rng.random()
+    if kind < _SYNTHETIC:
+        text = "".join(_DIGITS[k] for k in rng.integers(0, 10, int(rng.integers(2, 8))))
+        return hands.write(text, rng), text
+    if kind < _SYNTHETIC + _RECOMBINED:
+        return recombined.draw(rng)
+    line = lines[int(rng.integers(len(lines)))]
+    return line.image, line.text
 
 
 def _stacked(lines: Sequence[GrayImage]) -> NDArray[np.float32]:
@@ -244,21 +208,16 @@ def amounts_like(texts: Sequence[str]) -> Likely:
 _EVEN = 20
 """As many characters, evenly spread, count with those that were seen."""
 _TRUST = 0.2
-"""Power of what is usual: the picture is looked at ten times, and the mean of these counts once."""
+"""Power of what is usual: the picture is looked at five times, and the mean of these counts once."""
 
 
 def _right(
-    networks: Sequence[torch.nn.Module],
-    codes: NDArray[np.int64],
-    lines: Sequence[WrittenLine],
-    *,
-    likely: Likely | None,
+    network: torch.nn.Module, codes: NDArray[np.int64], lines: Sequence[WrittenLine], *, likely: Likely | None
 ) -> int:
-    """How many strings all networks together read rightly."""
     right = 0
     for line in lines:
         cut = prepared(line.image)
-        looks = [_look(one, codes, cut, *how) for one in networks for how in _LOOKS] if cut is not None else []
+        looks = [_look(network, codes, cut, *how) for how in _LOOKS] if cut is not None else []
         weighed = weigh(looks, likely, None, sharpness=1.0) if looks else [("", 0.0)]
         best, _ = max(weighed, key=lambda found: found[1] * (likely(found[0], "") if likely else 1.0))
         right += best == line.text

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -75,23 +74,6 @@ class Recombined:
             _write(light, np.minimum(digit.ink * np.float32(strength), 0.95), box, rng, exact=digit is own)
             text += digit.label
         return np.asarray(sheet.paper * light, np.uint8), text
-
-
-def single_digits(file: Path) -> list[Digit]:
-    """The digits of a collection of single characters.
-
-    Args:
-        file: npz with `x`, shape (n, 28, 28), uint8, 255 ink, and `y`, what each is.
-    """
-    with np.load(file) as content:
-        images, labels = content["x"], content["y"].tolist()
-    digits = []
-    for image, label in zip(images, labels, strict=True):
-        rows, columns = np.flatnonzero((image > 60).any(axis=1)), np.flatnonzero((image > 60).any(axis=0))
-        if len(rows) and label.isdigit():
-            part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            digits.append(Digit((part / 255).astype(np.float32), label))
-    return digits
 
 
 def taken_apart(line: WrittenLine) -> Sheet:
