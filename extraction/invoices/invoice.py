@@ -356,7 +356,7 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _PAID if name == "amount_due" else _till_total(option, possible)
     if GROUP_OF[name] == "amount" and _overshadowed(choices):
         return _PART_OF_A_TOTAL
-    if name == "amount_due" and _paid_in_part(choices):
+    if name == "amount_due" and _paid_in_part(choices, possible):
         return _PAID_IN_PART
     if GROUP_OF[name] == "reference" and " " in option.mention.text.strip():
         return _SIGN_LOST
@@ -391,26 +391,24 @@ def _overshadowed(choices: Mapping[str, Choice]) -> bool:
     )
 
 
-def _paid_in_part(choices: Mapping[str, Choice]) -> bool:
-    """Whether what is due was taken for the total, and below that stand two amounts that make it up: a deposit, perhaps,
-    and what is left.
-    """
+def _paid_in_part(choices: Mapping[str, Choice], possible: Possible) -> bool:
+    """Whether the total was taken for what is due, and two amounts below make it up: a deposit and what is left."""
     due, gross = choices["amount_due"].best, choices["total_with_tax"].best
     if due is None or gross is None or due.value != gross.value:
         return False
     place = gross.mention
     below = {
-        abs(Decimal(option.value)): option.mention.cell.row
-        for name in GROUPS["amount"]
-        for option, _ in choices[name].ranked
-        if option.mention.cell.page == place.cell.page
-        and option.mention.box.y > place.box.bottom
-        and not option.more.get("row of a share")
+        abs(mention.amount): cell.row
+        for cell in possible.document.on_page(place.cell.page)
+        if cell.box.y > place.box.bottom and cell.row not in possible.evidence.item_rows
+        for mention in amounts_in(cell)
+        if mention.marked and abs(mention.box.right - place.box.right) < _SAME_COLUMN_MM
     }
     whole = abs(Decimal(gross.value))
     return any(0 < part < whole and below.get(whole - part, row) != row for part, row in below.items())
 
 
+_SAME_COLUMN_MM = 8.0
 _NAMED = 0.6
 """Strength of a label that says clearly what an amount is."""
 _PART_OF_A_TOTAL = 0.8

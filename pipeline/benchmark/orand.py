@@ -200,7 +200,8 @@ def amounts_like(texts: Sequence[str]) -> Likely:
 
     def likely(before: str, following: str) -> float:
         context = f"^^{before}"[-2:]
-        return (kinds * (followed[context, following] + _EVEN / kinds) / (contexts[context] + _EVEN)) ** _TRUST
+        often = kinds * (followed[context, following] + _EVEN / kinds) / (contexts[context] + _EVEN)
+        return float(often**_TRUST)
 
     return likely
 

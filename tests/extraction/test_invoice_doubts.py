@@ -473,6 +473,34 @@ def test_the_letter_o_in_the_number_of_a_contract(read: str, value: str) -> None
     assert (contract.confidence or 0) <= 0.85 or read == value
 
 
+def test_the_share_of_one_rate_is_not_taken_for_all_there_is_to_pay() -> None:
+    sheet = page(
+        ("Facture N° : FA-7", 15, 60), ("Date : 04/03/2026", 15, 66),
+        ("TVA %", 15, 150), ("Base HT", 40, 150), ("TVA", 70, 150), ("TTC", 100, 150),
+        ("5,50", 15, 156), ("174,36", 40, 156), ("9,59", 70, 156), ("183,95", 100, 156),
+        ("Montant total HT : 4 105,38 €", 120, 170),
+    )  # fmt: skip
+
+    fields = extract_invoice([sheet]).fields
+
+    assert all(
+        fields[name].value in (None, "4105.38") or (fields[name].confidence or 0) <= 0.8
+        for name in ("total_without_tax", "total_tax", "total_with_tax", "amount_due")
+    )
+
+
+def test_what_is_left_after_a_deposit_may_be_what_is_due() -> None:
+    sheet = page(
+        ("Facture N° : FA-7", 15, 60), ("Date : 04/03/2026", 15, 66), ("Total HT :", 120, 150), ("2 487,11 €", 160, 150),
+        ("Total TVA :", 120, 156), ("218,19 €", 160, 156), ("Total TTC :", 120, 162), ("2 705,30 €", 160, 162),
+        ("MMMP :", 120, 168), ("811,59 €", 160, 168), ("QQ à paver :", 120, 174), ("1 893,71 €", 160, 174),
+    )  # fmt: skip
+
+    due = extract_invoice([sheet]).fields["amount_due"]
+
+    assert due.value == "1893.71" or (due.confidence or 0) <= 0.75
+
+
 def test_a_post_code_before_its_town_is_no_number() -> None:
     sheet = page(
         ("NOTE DE CRÉDIT", 15, 60), ("25490 Fesches-le-Châtel", 120, 60), ("RÉF. AVOIR : F2613488", 15, 70),
