@@ -491,7 +491,8 @@ def test_the_share_of_one_rate_is_not_taken_for_all_there_is_to_pay() -> None:
 
 def test_what_is_left_after_a_deposit_may_be_what_is_due() -> None:
     sheet = page(
-        ("Facture N° : FA-7", 15, 60), ("Date : 04/03/2026", 15, 66), ("Total HT :", 120, 150), ("2 487,11 €", 160, 150),
+        ("Facture N° : FA-7", 15, 60), ("Date : 04/03/2026", 15, 66),
+        ("Total HT :", 120, 150), ("2 487,11 €", 160, 150),
         ("Total TVA :", 120, 156), ("218,19 €", 160, 156), ("Total TTC :", 120, 162), ("2 705,30 €", 160, 162),
         ("MMMP :", 120, 168), ("811,59 €", 160, 168), ("QQ à paver :", 120, 174), ("1 893,71 €", 160, 174),
     )  # fmt: skip
