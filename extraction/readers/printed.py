@@ -32,8 +32,6 @@ _COLUMN_GAP = 0.8
 _TOUCHING = 0.2
 """Lines of one row closer than this, in heights, are one line that the detector broke."""
 
-_SURE_OF_LETTERS = 0.95
-"""A zone of letters alone that the tiny network reads as surely as that is not read again."""
 _WHOLE_LINE = 0.7
 """From this share of doubtful length on, the whole line is read again: context helps the small network."""
 
@@ -106,9 +104,7 @@ class PrintedTextReader:
 
     def _surely_read(self, glyphs: Sequence[Glyph]) -> bool:
         """Whether a line needs no second look; a sign may be dirt, of which the tiny network is too sure."""
-        plain = all(g.best.isalpha() or g.best == " " for g in glyphs)
-        wanted = _SURE_OF_LETTERS if plain else self._key_doubt
-        return _product(glyphs) >= wanted and all(g.best.isalnum() or g.best == " " for g in glyphs)
+        return _product(glyphs) >= self._key_doubt and all(g.best.isalnum() or g.best == " " for g in glyphs)
 
     def _read_twice(self, cut: GrayImage) -> _Words:
         """Read by the tiny network, and the stretch of doubtful words again by the small one."""
