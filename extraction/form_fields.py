@@ -94,7 +94,21 @@ def _field(
         guesses = decode_comb(value_type, name, first.reading.characters, today=today, postal_code=postal_code)
     else:
         guesses = decode_line(value_type, name, first.reading, today=today)
-    return _from_guesses(first, guesses)
+    found = _from_guesses(first, guesses)
+    if value_type == "name" and not first.zone.handwritten and name not in _PARTS_OF_NAMES and _is_run_together(found):
+        found = replace(found, confidence=min(_RUN_TOGETHER, found.confidence or 0.0))
+    return found
+
+
+_PARTS_OF_NAMES = ("last_name", "first_name")
+_RUN_TOGETHER = 0.85
+_LONG_NAME = 9
+"""Letters."""
+
+
+def _is_run_together(name: FieldValue) -> bool:
+    """Whether a printed name may be two whose space was lost: `ROBICJEAN-EMMANUEL`."""
+    return isinstance(name.value, str) and len(name.value) >= _LONG_NAME and len(name.value.split()) == 1
 
 
 def _made(seen: _Seen, value: Value, confidence: float) -> FieldValue:

@@ -121,6 +121,21 @@ def test_an_address_weighed_with_the_names_is_not_bent_to_them_again(templates: 
     assert fields["email"].confidence == pytest.approx(0.7, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("read", "surest"), [("ROBICJEAN-EMMANUEL", 0.85), ("ROBIC JEAN-EMMANUEL", 1.0), ("VEOLIA", 1.0)]
+)
+def test_a_printed_name_in_one_long_word_may_have_lost_a_space(
+    templates: tuple[FormTemplate, ...], read: str, surest: float
+) -> None:
+    form = definition(templates, "tcard-b")
+    name = Reading(read, 0.999, Box(80, 10, 400, 60), "print")
+
+    field = form_fields({1: page_with(form.id, {"subscriber_name": name})}, form, today=TODAY)["subscriber_name"]
+
+    assert field.value == read
+    assert surest - 0.15 < (field.confidence or 0) <= surest
+
+
 def test_a_box_of_an_exclusive_group_is_its_value(templates: tuple[FormTemplate, ...]) -> None:
     form = definition(templates, "sepa-mandate-a")
     zones = {"payment_type=recurrent": mark(False), "payment_type=one_off": mark(True)}
