@@ -344,16 +344,19 @@ def _sampled(page: GrayImage, to_page: Matrix, size: tuple[int, int]) -> GrayIma
     shrink = _px_per_mm(centered)
     source = page
     if shrink > 1.6:
-        # Sampling single pixels of a much finer page would lose thin strokes. Only what is seen is halved.
+        # Sampling single pixels of a much finer page would lose thin strokes. Only what is seen is halved,
+        # as often as it takes.
         around = math.ceil(shrink) + 2
         corners = np.array([(x, y) for x in (0, size[0]) for y in (0, size[1])], np.float64)
         seen = projected(corners, centered)
         left, top = (max(0, math.floor(v) - around) for v in seen.min(axis=0))
         right, bottom = (max(0, math.ceil(v) + around) for v in seen.max(axis=0))
         part = page[top:bottom, left:right]
-        if min(part.shape) > 1:
-            source = shrunk(part[: part.shape[0] // 2 * 2, : part.shape[1] // 2 * 2], 0.5)
-            centered = np.array([[0.5, 0, -left / 2 - 0.25], [0, 0.5, -top / 2 - 0.25], [0, 0, 1]]) @ centered
+        finer = 2 ** round(math.log2(shrink))
+        if min(part.shape) >= finer:
+            source = shrunk(part[: part.shape[0] // finer * finer, : part.shape[1] // finer * finer], 1 / finer)
+            to_part = [(1 / finer, 0, (0.5 - left) / finer - 0.5), (0, 1 / finer, (0.5 - top) / finer - 0.5), (0, 0, 1)]
+            centered = np.array(to_part) @ centered
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
         cv2.warpPerspective(source, centered, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255),

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from extraction.registration import matrix_of, projected, refine
+from extraction.registration import Placement, matrix_of, projected, refine
 from models.errors import Unreadable
+from models.geometry import Box
 from models.image import GrayImage
 from models.reading import FormMatch
 from models.templates import FormTemplate
@@ -87,3 +88,16 @@ def test_a_cut_is_level_and_of_the_size_asked(card: FormTemplate) -> None:
     assert cut.shape == (round(box.height * 5), round(box.width * 5))
     assert (cut[:3].min(axis=0) < 160).mean() > 0.95  # the frame's upper line, level from end to end
     assert cut[30:100, 150:250].mean() > 240
+
+
+def test_a_cut_of_a_much_finer_page_keeps_thin_lines_where_they_are() -> None:
+    page = np.full((960, 960), 255, np.uint8)
+    page[:, 10::24] = 0
+    page[480:490] = 0
+    finer = Placement(np.diag([24.0, 24.0, 1.0]), np.zeros((0, 2)), np.zeros((0, 2)))
+
+    cut = finer.cut(page, Box(4, 4, 32, 32), px_per_mm=6.0)
+
+    assert cut[:80].mean() == pytest.approx(page[96:400, 96:864].mean(), abs=3)
+    assert cut[:80].min() > 150
+    assert int(cut.mean(axis=1).argmin()) == pytest.approx((480 + 5) / 4 - 24, abs=1)

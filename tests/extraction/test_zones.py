@@ -12,7 +12,7 @@ import zxingcpp
 
 from extraction.readers.line_search import Likely
 from extraction.registration import placement
-from extraction.zones import Propose, ZoneReaders, read_zones
+from extraction.zones import LineReader, Propose, ZoneReaders, read_zones
 from models.definitions import Charset
 from models.geometry import Box
 from models.image import GrayImage
@@ -61,19 +61,19 @@ def match(template: FormTemplate) -> FormMatch:
     return FormMatch(template.id, 1, 1.0, (scale, 0, 0, 0, scale, 0, 0, 0, 1), 0.05)
 
 
-def read(
-    page: GrayImage, card: FormTemplate, lines: Lines | None = None, barcodes: Sequence[Barcode] = ()
+def read_by(
+    readers: ZoneReaders, page: GrayImage, template: FormTemplate, barcodes: Sequence[Barcode] = ()
 ) -> dict[str, Reading]:
-    readers = ZoneReaders(glyphs=InkedCells(), printed=lines or Lines())
+    placed = placement(page, template, match(template))
     return read_zones(
-        page,
-        dpi=card.dpi,
-        template=card,
-        number=1,
-        placed=placement(page, card, match(card)),
-        readers=readers,
-        barcodes=barcodes,
+        page, dpi=template.dpi, template=template, number=1, placed=placed, readers=readers, barcodes=barcodes
     )
+
+
+def read(
+    page: GrayImage, card: FormTemplate, lines: LineReader | None = None, barcodes: Sequence[Barcode] = ()
+) -> dict[str, Reading]:
+    return read_by(ZoneReaders(glyphs=InkedCells(), printed=lines or Lines()), page, card, barcodes)
 
 
 def zone_px(card: FormTemplate, name: str, value: str | None = None) -> Box:
@@ -233,15 +233,7 @@ def read_with(lines: Says, template: FormTemplate) -> dict[str, Reading]:
         if zone.name in ("subscriber_name", "meter_serial"):
             x, y = round((zone.box.x + 3) * scale), round((zone.box.y + 4.5) * scale)
             cv2.putText(page, "XXXX", (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (20,), 2)
-    readers = ZoneReaders(glyphs=InkedCells(), printed=lines)
-    return read_zones(
-        page,
-        dpi=template.dpi,
-        template=template,
-        number=1,
-        placed=placement(page, template, match(template)),
-        readers=readers,
-    )
+    return read(page, template, lines)
 
 
 def test_a_nought_between_capitals_is_a_letter_in_a_name_but_not_in_a_serial(card: FormTemplate) -> None:
@@ -287,8 +279,6 @@ def test_an_address_is_read_with_the_names_on_the_same_page(card: FormTemplate) 
     write(page, "zubeldia.xavi@o", zone_px(card, "email"))
     readers = ZoneReaders(glyphs=InkedCells(), printed=Printed(), written=Writing())
 
-    found = read_zones(
-        page, dpi=card.dpi, template=card, number=1, placed=placement(page, card, match(card)), readers=readers
-    )
+    found = read_by(readers, page, card)
 
     assert found["email"].text == "zubeldia.xavi@orange.fr"
