@@ -111,10 +111,13 @@ def match_form(page: GrayImage, *, dpi: float, templates: Sequence[FormTemplate]
     if len(points) < _FEWEST_PAIRS:
         return None
     trials: list[_Trial] = []
-    for each, matrix, rivals in _candidates(prepared, points, descriptors):
-        trial = _tried(each, matrix, work)
-        if trial is not None:
-            trials.append(trial)
+    for each, placements, rivals in _candidates(prepared, points, descriptors):
+        for matrix in placements:
+            trial = _tried(each, matrix, work)
+            if trial is not None:
+                trials.append(trial)
+                if _confidence(trial) > 0.99:
+                    break
         # Another edition of the same form is as sure as the right one; only beside one another they can be told.
         if not rivals and any(_confidence(made) > 0.99 for made in trials):
             break
@@ -142,8 +145,8 @@ def prepare(templates: Sequence[FormTemplate]) -> None:
 
 def _candidates(
     prepared: Sequence[_PreparedPage], points: Points, descriptors: NDArray[np.uint8]
-) -> Iterator[tuple[_PreparedPage, Matrix, bool]]:
-    """Form pages that the page may show, where each would lie, and whether one as likely follows.
+) -> Iterator[tuple[_PreparedPage, Sequence[Matrix], bool]]:
+    """Form pages that the page may show, where each may lie, and whether one as likely follows.
 
     The likeliest come first, the others only when asked for. Most pages lie straight: some of a form's features,
     all moved alike, tell which forms to place first.
@@ -152,16 +155,16 @@ def _candidates(
     ranked = np.argsort(-votes, kind="stable")
     alike = [int(number) for number in ranked[:_CANDIDATES] if votes[number] >= _RIVAL * votes[ranked[0]]]
     for number in alike:
-        found = _placed(prepared[number], points, descriptors)
-        if found is not None:
-            yield prepared[number], found[0], number != alike[-1]
+        placements, _ = _placed(prepared[number], points, descriptors)
+        if placements:
+            yield prepared[number], placements, number != alike[-1]
     placed = []
     for number in ranked[len(alike) :]:
-        found = _placed(prepared[number], points, descriptors)
-        if found is not None:
-            placed.append((found[1], prepared[number], found[0]))
+        placements, agreeing = _placed(prepared[number], points, descriptors)
+        if placements:
+            placed.append((agreeing, prepared[number], placements))
     placed.sort(key=lambda item: -item[0])
-    yield from ((each, matrix, False) for _, each, matrix in placed[: _CANDIDATES - 1])
+    yield from ((each, placements, False) for _, each, placements in placed[: _CANDIDATES - 1])
 
 
 def _moved_alike(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> int:
@@ -290,28 +293,38 @@ def _most_detailed(detail: NDArray[np.float32], fixed: NDArray[np.float32], most
     return chosen
 
 
-def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> tuple[Matrix, int] | None:
-    """Where the form page would lie, and the number of features that agree."""
+def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> tuple[Sequence[Matrix], int]:
+    """Where the form page may lie, the likeliest first, and the number of features that agree on that."""
     if len(page.points) < _FEWEST_PAIRS:
-        return None
+        return (), 0
     distances, nearest = cv2.batchDistance(page.descriptors, descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
     kept = (distances[:, 0] < _CLOSE_BITS) & (distances[:, 0] < 0.9 * distances[:, 1])
-    if kept.sum() < _FEWEST_PAIRS:
-        return None
-    source, target = page.points[kept], points[nearest[kept, 0]]
+    pairs = _one_to_one(np.flatnonzero(kept), nearest[:, 0], distances[:, 0])
+    if len(pairs) < _FEWEST_PAIRS:
+        return (), 0
+    source, target = page.points[pairs], points[nearest[pairs, 0]]
     matrix, inliers = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=6.0, maxIters=1500, confidence=0.995
     )
-    if matrix is None or int(inliers.sum()) < _FEWEST_PAIRS:
-        return None
-    agreeing = inliers.ravel().astype(bool)
-    whole = np.vstack([matrix, [0, 0, 1]])
-    if agreeing.sum() >= 20:
-        # A photograph's perspective moves points further than a scanner's turn and scale explain.
-        bent, inside = cv2.findHomography(source, target, cv2.RANSAC, 4.0, maxIters=500)
-        if bent is not None and inside.sum() >= agreeing.sum() and _is_paper(np.asarray(bent, np.float64)):
-            return np.asarray(bent, np.float64), int(inside.sum())
-    return (whole, int(agreeing.sum())) if _is_paper(whole) else None
+    found: list[tuple[int, Matrix]] = []
+    if matrix is not None and inliers.sum() >= _FEWEST_PAIRS:
+        found.append((int(inliers.sum()), np.vstack([matrix, [0, 0, 1]])))
+    # A photograph's perspective moves points further than a scanner's turn and scale explain.
+    bent, inside = cv2.findHomography(source, target, cv2.USAC_MAGSAC, 3.0, maxIters=3000, confidence=0.999)
+    if bent is not None and inside.sum() >= _FEWEST_PAIRS:
+        found.append((int(inside.sum()), np.asarray(bent, np.float64)))
+    found = sorted((each for each in found if _is_paper(each[1])), key=lambda each: -each[0])
+    return [matrix for _, matrix in found], max((agreeing for agreeing, _ in found), default=0)
+
+
+def _one_to_one(kept: NDArray[np.intp], nearest: cv2.typing.MatLike, distances: cv2.typing.MatLike) -> NDArray[np.intp]:
+    """Of the features that mean the same one of the page, the likest alone.
+
+    All ticks of all combs look alike: together they would agree on a form shrunk to a line.
+    """
+    likest_first = kept[np.argsort(distances[kept], kind="stable")]
+    _, first = np.unique(nearest[likest_first], return_index=True)
+    return np.sort(likest_first[first])
 
 
 def _is_paper(matrix: Matrix) -> bool:

@@ -103,6 +103,35 @@ def test_a_photograph_at_a_slant_is_found(templates: tuple[FormTemplate, ...]) -
     assert misplacement_mm(match.to_page, matrix, template) < 0.5
 
 
+def combs_alone(templates: tuple[FormTemplate, ...]) -> FormTemplate:
+    """A form that is mostly open combs: every tick looks like every other."""
+    blank = np.full((1754, 1240), 255, np.uint8)
+    for row, label in enumerate(("Nom", "Adresse", "Commune", "SIRET", "Naissance", "Telephone", "Compteur", "Index")):
+        y = 260 + 150 * row
+        cv2.putText(blank, label, (120, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0,), 2)
+        cv2.line(blank, (450, y), (450 + 34 * 20, y), (0,), 2)
+        for tick in range(21):
+            cv2.line(blank, (450 + 34 * tick, y - 14), (450 + 34 * tick, y), (0,), 2)
+    definition = replace(named(templates, "tcard-b").definition, id="combs", page_mm=(210.0, 297.0), zones=())
+    return FormTemplate(definition, (blank,), DPI)
+
+
+@pytest.mark.parametrize("slant", [10, 40, 70])
+def test_combs_that_all_look_alike_do_not_hide_a_photographed_form(
+    templates: tuple[FormTemplate, ...], slant: int
+) -> None:
+    form = combs_alone(templates)
+    height, width = form.blanks[0].shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    seen = corners * 0.93 + np.array([[50, 40], [20 - slant, 60], [30, 20 + slant], [slant, 30]], np.float32)
+    matrix = np.asarray(cv2.getPerspectiveTransform(corners, seen), np.float64)
+
+    found = match_form(scanned(moved(form.blanks[0], matrix, paper=120)), dpi=DPI, templates=(form,))
+
+    assert found is not None
+    assert misplacement_mm(found.to_page, matrix, form) < 0.8
+
+
 def test_a_bitonal_scan_without_a_corner_is_found(templates: tuple[FormTemplate, ...]) -> None:
     page = scanned(page_of(named(templates, "sepa-mandate-a")))
     bitonal = np.where(page > 170, 255, 0).astype(np.uint8)
