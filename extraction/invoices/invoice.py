@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import product
+from itertools import combinations, product
 
 from extraction.invoices.labels import Label, find_labels
 from extraction.invoices.line_items import LineItems, read_line_items
@@ -335,10 +335,21 @@ def choose_fields(possible: Possible, ranking: Ranking) -> dict[str, FieldValue]
     for name, choice in choices.items():
         sure = min(ranking.confidence(name, _trust_clues(name, choices, possible)), _most(name, choices, possible))
         fields[name] = _field_value(name, choice, sure)
+    fields["document_kind"] = _as_signed(fields["document_kind"], fields["total_with_tax"])
     due, gross = fields["amount_due"], fields["total_with_tax"]
     if due.value is not None and due.value == gross.value:
         fields["amount_due"] = replace(due, confidence=min(due.confidence or 0.0, gross.confidence or 0.0))
     return fields
+
+
+def _as_signed(document_kind: FieldValue, gross: FieldValue) -> FieldValue:
+    """A total below nothing is a credit note's, whatever the heading seems to say; a person looks."""
+    if gross.value is None or not str(gross.value).startswith("-") or document_kind.value == "credit_note":
+        return document_kind
+    return replace(document_kind, value="credit_note", confidence=_BY_SIGN_ALONE)
+
+
+_BY_SIGN_ALONE = 0.85
 
 
 def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float:
@@ -352,12 +363,8 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _LABEL_WITHOUT_VALUE if possible.evidence.labelled(name) else 1.0
     if name.endswith("_siret") and len(option.value) == _SIREN_LONG:
         return _SIREN_FOR_SIRET
-    if name in ("total_with_tax", "amount_due") and is_till_roll(possible.document):
-        return _PAID if name == "amount_due" else _till_total(option, possible)
-    if GROUP_OF[name] == "amount" and _overshadowed(choices):
-        return _PART_OF_A_TOTAL
-    if name == "amount_due" and _paid_in_part(choices, possible):
-        return _PAID_IN_PART
+    if GROUP_OF[name] == "amount":
+        return _most_of_amount(name, option, choices, possible)
     if GROUP_OF[name] == "reference" and " " in option.mention.text.strip():
         return _SIGN_LOST
     if GROUP_OF[name] == "reference" and option.value != option.mention.value:
@@ -368,6 +375,17 @@ def _most(name: str, choices: Mapping[str, Choice], possible: Possible) -> float
         return _BEGINS_WITH_A_SIGN
     if name.endswith("_name") and _OPEN_READING in option.flags:
         return _READ_TWO_WAYS
+    return 1.0
+
+
+def _most_of_amount(name: str, option: Option, choices: Mapping[str, Choice], possible: Possible) -> float:
+    """What the other amounts of the page say of one."""
+    if name in ("total_with_tax", "amount_due") and is_till_roll(possible.document):
+        return _PAID if name == "amount_due" else _till_total(option, possible)
+    if _overshadowed(choices) or (name == "total_without_tax" and _unexplained(option, choices)):
+        return _PART_OF_A_TOTAL
+    if name == "amount_due" and _paid_in_part(choices, possible):
+        return _PAID_IN_PART
     return 1.0
 
 
@@ -389,6 +407,12 @@ def _overshadowed(choices: Mapping[str, Choice]) -> bool:
     return gross is not None and any(
         option.strength >= _NAMED and abs(Decimal(option.value)) > abs(Decimal(gross.value)) + 1 for option in named
     )
+
+
+def _unexplained(net: Option, choices: Mapping[str, Choice]) -> bool:
+    """Whether net and gross differ and no tax was found that makes up for it: perhaps postage, perhaps a subtotal."""
+    gross = choices["total_with_tax"].best
+    return gross is not None and choices["total_tax"].best is None and net.value != gross.value
 
 
 def _paid_in_part(choices: Mapping[str, Choice], possible: Possible) -> bool:
@@ -518,7 +542,9 @@ def _choices(possible: Possible, ranking: Ranking) -> dict[str, Choice]:
     choices = {name: _choose(name, possible, ranking) for name in GROUP_OF}
     if is_receipt(possible.document):
         choices["seller_name"] = _shop(possible.options["seller_name"])
+    _with_summed_tax(choices)
     _totals_together(choices)
+    _net_untaxed(choices)
     _due_after_deposit(choices, possible)
     _due_date_named(choices, possible)
     _service_named(choices, possible)
@@ -579,6 +605,39 @@ def _worth_of_sum(trio: Sequence[Option | None]) -> float:
     sums, tax = _sum_of(trio), trio[1]
     trivial = sums > 0 and tax is not None and not Decimal(tax.value)
     return 0.0 if trivial else _SUM_WORTH * sums
+
+
+def _with_summed_tax(choices: dict[str, Choice]) -> None:
+    """`TVA (10 %) : 8,85`, `TVA (20 %) : 277,02` and no total: the sum is the tax if net and gross say so."""
+    named = {
+        name: next((o for o, _ in choices[name].ranked if o.strength >= _NAMED), None)
+        for name in ("total_without_tax", "total_with_tax")
+    }
+    net, gross, tax = named["total_without_tax"], named["total_with_tax"], choices["total_tax"]
+    if net is None or gross is None:
+        return
+    missing = Decimal(gross.value) - Decimal(net.value)
+    parts = [(o, c) for o, c in tax.ranked[:_TRIED] if o.strength >= _NAMED and Decimal(o.value)]
+    if any(abs(Decimal(o.value) - missing) <= 2 * CENT for o, _ in tax.ranked):
+        return
+    for rates in (some for count in (2, 3) for some in combinations(parts, count)):
+        whole = sum((Decimal(o.value) for o, _ in rates), Decimal(0))
+        if abs(whole - missing) <= 2 * CENT:
+            shown = sorted((o.mention for o, _ in rates), key=lambda m: (m.cell.page, m.cell.row))
+            mention = replace(shown[-1], text=" + ".join(m.text for m in shown))
+            summed = Option(f"{whole:.2f}", mention, min(o.strength for o, _ in rates))
+            choices["total_tax"] = Choice(((summed, sum(c for _, c in rates)), *tax.ranked), tax.absent)
+            return
+
+
+def _net_untaxed(choices: dict[str, Choice]) -> None:
+    """Where no tax is found and a clearly named net is as much as the gross, a smaller one is a subtotal."""
+    net, gross = choices["total_without_tax"], choices["total_with_tax"].best
+    if gross is None or choices["total_tax"].best is not None:
+        return
+    whole = next((o for o, _ in net.ranked if o.value == gross.value and o.strength >= _NAMED), None)
+    if whole is not None and whole is not net.best:
+        choices["total_without_tax"] = _preferring(net, whole)
 
 
 _SAYS_DUE = 0.6

@@ -601,9 +601,19 @@ def _near_buyer(mention: Mention, labels: Sequence[Label], document: Document) -
         if 0 < place.y - head.box.y < 55 and abs(head.box.x - mention.cell.box.x) < 8:
             return True
     for cell in document.on_page(mention.cell.page):
-        if 0 <= place.y - cell.box.y < 35 and abs(cell.box.x - mention.cell.box.x) < 6 and _BUYER.search(cell.folded):
+        if 0 <= place.y - cell.box.y < 35 and abs(cell.box.x - mention.cell.box.x) < 6 and _is_public_body(cell.folded):
             return True
     return False
+
+
+def _is_public_body(folded: str) -> bool:
+    """`Conseil départemental`, but not `Marenma Conseil EURL` nor `www marenma conseil eu`."""
+    return _BUYER.search(folded) is not None and not _LEGAL.search(folded) and not folded.startswith("www ")
+
+
+def _served(label: Label, numbers: Sequence[Mention]) -> bool:
+    """Whether a number follows the label in its own cell: it points at no other."""
+    return any(number.cell is label.cell and number.start >= label.end for number in numbers)
 
 
 def _sirets(
@@ -613,7 +623,11 @@ def _sirets(
     buyers: list[tuple[Mention, float]] = []
     height = document.page_sizes[0][1] if document.page_sizes else 297.0
     for mention in sirets:
-        found = strengths(mention, labels, document)
+        found = {
+            name: pointed
+            for name, pointed in strengths(mention, labels, document).items()
+            if pointed.label.cell is mention.cell or not _served(pointed.label, sirets)
+        }
         mine = found["seller_siret"].strength if "seller_siret" in found else 0.0
         theirs = found["buyer_siret"].strength if "buyer_siret" in found else 0.0
         linked = seller_siren is not None and mention.value.startswith(seller_siren)

@@ -227,7 +227,8 @@ def title_kind(document: Document) -> tuple[str, Cell | None]:
         ):
             credit = max(credit, (size, cell), key=lambda c: c[0])
         elif re.search(
-            r"^(?:votre |duplicata )?factur(?!e a\b|e le\b|ation a\b)|^invoice(?! to\b)|^tax invoice|^rechnung", words
+            r"^(?:votre |duplicata )?factur(?!(?:ee?|er|ation) a\b|ee? le\b)|^invoice(?! to\b)|^tax invoice|^rechnung",
+            words,
         ):
             invoice = max(invoice, (size, cell), key=lambda c: c[0])
     if credit[1] is not None and credit[0] >= invoice[0] * 0.9:

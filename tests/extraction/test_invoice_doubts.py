@@ -455,10 +455,9 @@ def test_what_points_at_a_word_does_not_depend_on_words_forgotten() -> None:
 
 
 @pytest.mark.parametrize("title", ["Note de crédit No F-2026-659", "Note de crédit n° 32353 - 25 juillet 2026"])
-def test_a_credit_note_is_one_beside_the_words_facture_a(title: str) -> None:
-    sheet = page(
-        (title, 15, 30), ("Facturé à", 120, 35), ("Commune de Gidy", 120, 40), ("Total TTC : 120,00 €", 120, 192)
-    )
+@pytest.mark.parametrize("buyer", ["Facturé à", "Facturer à :"])
+def test_a_credit_note_is_one_beside_the_words_facture_a(title: str, buyer: str) -> None:
+    sheet = page((title, 15, 30), (buyer, 120, 35), ("Commune de Gidy", 120, 40), ("Total TTC : 120,00 €", 120, 192))
 
     assert extract_invoice([sheet]).fields["document_kind"].value == "credit_note"
 
@@ -558,3 +557,63 @@ def test_a_name_in_pieces_or_in_half_is_not_sure(name: str) -> None:
     seller = extract_invoice([sheet]).fields["seller_name"]
 
     assert (seller.confidence or 0) <= 0.85
+
+
+def test_a_total_below_nothing_is_a_credit_notes_whatever_the_heading() -> None:
+    sheet = page(("FACTURE N° : FA-7", 15, 30), ("Date : 04/03/2026", 15, 66), ("Total TTC : -120,00 €", 120, 192))
+
+    found = extract_invoice([sheet]).fields["document_kind"]
+
+    assert found.value == "credit_note"
+    assert (found.confidence or 1) <= 0.85
+
+
+def test_taxes_of_two_rates_without_their_total_are_summed_where_net_and_gross_say_so() -> None:
+    sheet = page(
+        ("Facture N° : FA-7", 15, 60), ("Date : 04/03/2026", 15, 66),
+        ("Total hors taxes :", 120, 150), ("1 473,60", 170, 150), ("TVA (10 %) :", 120, 156), ("8,85", 170, 156),
+        ("TVA (20 %) :", 120, 162), ("277,02", 170, 162), ("Total toutes taxes comprises :", 120, 168),
+        ("1 759,47", 170, 168),
+    )  # fmt: skip
+
+    fields = extract_invoice([sheet]).fields
+
+    assert [fields[n].value for n in ("total_without_tax", "total_tax", "total_with_tax")] == [
+        "1473.60", "285.87", "1759.47",
+    ]  # fmt: skip
+    assert fields["total_tax"].text == "8,85 + 277,02"
+
+
+def test_where_nothing_is_taxed_the_net_is_the_gross_and_not_a_subtotal() -> None:
+    sheet = page(
+        ("Facture N° : FA-7", 15, 60), ("Date : 04/03/2026", 15, 66),
+        ("Sous-total HT", 120, 150), ("15 304,01", 170, 150), ("Port HT", 120, 156), ("31,16", 170, 156),
+        ("Montant total HT", 120, 162), ("15 335,17", 170, 162), ("Montant TTC", 120, 168), ("15 335,17", 170, 168),
+        ("Opération exonérée de TVA", 15, 180),
+    )  # fmt: skip
+
+    assert extract_invoice([sheet]).fields["total_without_tax"].value == "15335.17"
+
+
+def test_a_net_that_no_tax_makes_a_gross_of_is_not_sure() -> None:
+    sheet = page(
+        ("Facture N° : FA-7", 15, 60), ("Date : 04/03/2026", 15, 66),
+        ("Total HT", 120, 150), ("15 304,01", 170, 150), ("Montant TTC", 120, 168), ("15 335,17", 170, 168),
+    )  # fmt: skip
+
+    net = extract_invoice([sheet]).fields["total_without_tax"]
+
+    assert net.value is None or (net.confidence or 0) <= 0.8
+
+
+def test_a_firm_with_conseil_in_its_name_is_no_public_buyer() -> None:
+    sheet = page(
+        ("FACTURE", 15, 20), ("SIRET CLIENT : 21250056500016", 15, 50), ("Total TTC : 120,00 €", 120, 192),
+        ("Marenma Conseil EURL", 120, 35), ("www.marenma-conseil.eu", 120, 40), ("SIRET n° 73282932000074", 120, 50),
+        ("ADRESSÉ À", 120, 60), ("EHPAD communal de Gidy", 120, 65),
+    )  # fmt: skip
+
+    fields = extract_invoice([sheet]).fields
+
+    assert fields["buyer_siret"].value == "21250056500016"
+    assert fields["seller_siret"].value in (None, "73282932000074")
