@@ -17,10 +17,12 @@ import pypdfium2
 from numpy.typing import NDArray
 
 from capture.embedded_text import page_text
-from extraction.invoices.invoice import Possible, choose_fields, possibilities, trust_of
+from extraction.invoices.invoice import choose_fields
 from extraction.invoices.options import GROUP_OF, Option
 from extraction.invoices.page_layout import Document
+from extraction.invoices.possible import Possible, possibilities
 from extraction.invoices.ranking import TRUST, Floats, Ranking, known_features, ranking_of
+from extraction.invoices.trust import trust_of
 from models.definitions import INVOICE_FIELDS
 from models.text import PageText
 from pipeline.scoring import comparable

@@ -7,13 +7,14 @@ from datetime import date
 import pytest
 
 from extraction.invoices import extract_invoice
-from extraction.invoices.invoice import Choice, _totals_together, possibilities
+from extraction.invoices.choices import Choice, _totals_together
 from extraction.invoices.labels import find_labels
 from extraction.invoices.line_items import read_line_items
 from extraction.invoices.mentions import amounts_in, dates_of, mention_of, numbers_of, unread_number
 from extraction.invoices.options import Evidence, Option
 from extraction.invoices.page_layout import Document
 from extraction.invoices.parties import choose_names, most_read
+from extraction.invoices.possible import possibilities
 from extraction.invoices.tills import is_till_roll
 from models.geometry import Box
 from models.text import PageText, TextLine, Word

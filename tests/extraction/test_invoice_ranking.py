@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extraction.invoices.invoice import choose_fields, possibilities
+from extraction.invoices.invoice import choose_fields
 from extraction.invoices.options import GROUP_OF, features_of
+from extraction.invoices.possible import possibilities
 from extraction.invoices.ranking import PARTS, TRUST, Network, ranking_of, shipped_ranking
 from models.errors import Misconfigured
 from models.reading import Decision
