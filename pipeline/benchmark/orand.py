@@ -54,8 +54,8 @@ _COLUMN_STEPS, _COLUMN_RATE = 1_100, 1.5e-3
 """Of the same network, on the strings of nine tenths."""
 _KEPT, _FOREIGN = 0.4, 0.12
 """Share of those strings that stay as they are; of the digits of the others, how many are of other collections."""
-_COLUMN_SHARE = 0.35
-"""What its opinion of a text counts; it errs more often alone, but otherwise."""
+_COLUMN_SHARE = 0.5
+"""What its opinion of a text counts."""
 _DIGITS = "0123456789"
 _TITLE = "Cheque amounts, ten-fold"
 
