@@ -114,8 +114,8 @@ def _numbers_chosen(choices: Mapping[str, Choice]) -> list[Mention]:
 
 _LETTER_MENDED = 0.85
 """A digit taken for the letter O may have been one."""
-_DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s")
-"""One word alone is often half a name, a digit in the middle a misread bar."""
+_DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s|\s(?:d[eu]s?|l[ae]s?|et|sur|en|aux?|[dl]['’])$", re.IGNORECASE)
+"""One word alone is often half a name, a digit in the middle a misread bar; after `de` something is missing."""
 _SIGN_LOST = 0.85
 """A reference in several words: a thin dash or slash between them may not have been read."""
 _LABEL_WITHOUT_VALUE = 0.85

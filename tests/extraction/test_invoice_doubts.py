@@ -618,3 +618,15 @@ def test_a_firm_with_conseil_in_its_name_is_no_public_buyer() -> None:
 
     assert fields["buyer_siret"].value == "21250056500016"
     assert fields["seller_siret"].value in (None, "73282932000074")
+
+
+def test_a_name_that_ends_in_de_has_lost_its_end() -> None:
+    sheet = page(
+        ("FACTURE N° : FA-7", 15, 30), ("Date : 04/03/2026", 15, 66), ("Total TTC : 120,00 €", 120, 192),
+        ("Adressé à", 120, 40), ("Régie des Eaux de Plateau de", 120, 45), ("48000 BADAROUX", 120, 50),
+    )  # fmt: skip
+
+    buyer = extract_invoice([sheet]).fields["buyer_name"]
+
+    assert buyer.value == "Régie des Eaux de Plateau de"
+    assert (buyer.confidence or 1) <= 0.85
