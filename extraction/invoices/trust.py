@@ -22,7 +22,7 @@ def most_trusted(name: str, choices: Mapping[str, Choice], possible: Possible) -
     if option is None:
         if GROUP_OF[name] == "number" and name != "buyer_siret" and _some_unread(choices, possible):
             return _UNREAD
-        if name in _ON_EVERY_INVOICE:
+        if name in _ON_EVERY_INVOICE or (name == "buyer_name" and not is_till_roll(possible.document)):
             return _NOT_FOUND
         return _LABEL_WITHOUT_VALUE if possible.evidence.labelled(name) else 1.0
     if name.endswith("_siret") and len(option.value) == _SIREN_LONG:
@@ -124,7 +124,7 @@ _UNREAD = 0.6
 """... and more surely so where a number stands behind the name of the field and is no number of its kind."""
 _ON_EVERY_INVOICE = ("invoice_number", "issue_date", "seller_name", "total_with_tax")
 _NOT_FOUND = 0.5
-"""What the law has printed on every invoice was not read rather than not printed."""
+"""What the law has printed on every invoice was not read rather than not printed; a till does not name the buyer."""
 _SIREN_LONG = 9
 _SIREN_FOR_SIRET = 0.5
 """The number of the company stands for that of the establishment: a person says which."""

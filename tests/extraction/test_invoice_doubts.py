@@ -17,6 +17,7 @@ from extraction.invoices.parties import choose_names, most_read
 from extraction.invoices.possible import possibilities
 from extraction.invoices.tills import is_till_roll
 from models.geometry import Box
+from models.reading import FieldValue
 from models.text import PageText, TextLine, Word
 
 DPI = 200.0
@@ -630,3 +631,14 @@ def test_a_name_that_ends_in_de_has_lost_its_end() -> None:
 
     assert buyer.value == "Régie des Eaux de Plateau de"
     assert (buyer.confidence or 1) <= 0.85
+
+
+def test_an_invoice_names_its_buyer_and_a_till_does_not() -> None:
+    def read(width: float) -> FieldValue:
+        printed = (("FACTURE N° : FA-7", 5, 30), ("Date : 04/03/2026", 5, 66), ("Total TTC : 120,00 €", 5, 192))
+        return extract_invoice([page(*printed, width=width)]).fields["buyer_name"]
+
+    names = [read(210), read(80)]
+
+    assert [name.value for name in names] == [None, None]
+    assert (names[0].confidence or 1) <= 0.5 < (names[1].confidence or 0)
