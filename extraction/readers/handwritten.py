@@ -29,7 +29,7 @@ Propose = Callable[[Sequence[str]], Iterable[str]]
 HEIGHT = 48
 """Height of a line as the networks take it, pixels."""
 NAME = "handwritten-lines"
-_PRINT = "ppocr-small-rec"
+PRINT = "ppocr-small-rec"
 """The reader of print that it was trained from: it errs otherwise, and reads neat hands best."""
 STRETCH = 1.3
 """Handwriting is narrower than the print that one expects."""
@@ -94,7 +94,7 @@ class HandwrittenLineReader:
         views = [view(self._network, line, alphabet)]
         weighed = weigh(views, likely, propose, sharpness=self._sharpness)
         if not weighed or weighed[0][1] < _DOUBT:
-            views.append(view(registry.session(_PRINT), line, alphabet, stretch=STRETCH))
+            views.append(view(registry.session(PRINT), line, alphabet, stretch=STRETCH))
             weighed = weigh(views, likely, propose, sharpness=self._sharpness, shares=VIEW_SHARES)
         if not weighed:
             return Reading("", 0.0, zone, self.name)
