@@ -110,7 +110,7 @@ def measure_orand(data: Path, report: Report, *, folds: Sequence[int] = range(FO
             f"to fold {fold}: {after} of {count} strings right, {alone} by texts alone; {spent:.0f} CPU s", flush=True
         )
     rows = [
-        "| strings | folds | as it ships, digits only | trained further on the other folds | asked with columns, as shipped |",
+        "| strings | folds | as it ships, digits only | trained further on other folds | with columns and as shipped |",
         "|---|---|---|---|---|",
         f"| {count} | {len(folds)} | {before / count:.4f} | {alone / count:.4f} | {after / count:.4f} |",
     ]
