@@ -303,18 +303,24 @@ def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8])
     if len(pairs) < _FEWEST_PAIRS:
         return (), 0
     source, target = page.points[pairs], points[nearest[pairs, 0]]
-    matrix, inliers = cv2.estimateAffine2D(
+    # A sheet is turned, scaled and shifted; less often stretched, or seen at a slant. More freedom finds more that
+    # agrees, sometimes on nonsense: what agrees most is laid over the page first, the others where that is not it.
+    alike, alike_agreeing = cv2.estimateAffinePartial2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=6.0, maxIters=3000, confidence=0.999
+    )
+    affine, affine_agreeing = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=6.0, maxIters=1500, confidence=0.995
     )
-    found: list[tuple[int, Matrix]] = []
-    if matrix is not None and inliers.sum() >= _FEWEST_PAIRS:
-        found.append((int(inliers.sum()), np.vstack([matrix, [0, 0, 1]])))
-    # A photograph's perspective moves points further than a scanner's turn and scale explain.
-    bent, inside = cv2.findHomography(source, target, cv2.USAC_MAGSAC, 3.0, maxIters=3000, confidence=0.999)
-    if bent is not None and inside.sum() >= _FEWEST_PAIRS:
-        found.append((int(inside.sum()), np.asarray(bent, np.float64)))
-    found = sorted((each for each in found if _is_paper(each[1])), key=lambda each: -each[0])
-    return [matrix for _, matrix in found], max((agreeing for agreeing, _ in found), default=0)
+    bent, bent_agreeing = cv2.findHomography(source, target, cv2.USAC_MAGSAC, 3.0, maxIters=3000, confidence=0.999)
+    found = ((affine, affine_agreeing), (bent, bent_agreeing), (alike, alike_agreeing))
+    sheets = [
+        (int(agreeing.sum()), whole)
+        for matrix, agreeing in found
+        if matrix is not None and agreeing.sum() >= _FEWEST_PAIRS
+        if _is_paper(whole := np.vstack((matrix, (0, 0, 1)))[:3])
+    ]
+    sheets.sort(key=lambda sheet: -sheet[0])
+    return [matrix for _, matrix in sheets], sheets[0][0] if sheets else 0
 
 
 def _one_to_one(kept: NDArray[np.intp], nearest: cv2.typing.MatLike, distances: cv2.typing.MatLike) -> NDArray[np.intp]:
@@ -366,9 +372,9 @@ def _tried(page: _PreparedPage, matrix: Matrix, work: GrayImage) -> _Trial | Non
             break
         left = np.linalg.norm(_projected(centers[same], better) - seen_at[same], axis=1)
         error = float(np.median(left)) + 0.3
-        if again == _ROUNDS - 1 or (again and likeness > _SURELY):
-            break
         matrix = better
+        if again and likeness > _SURELY:
+            break
     return _Trial(page, matrix, likeness, frames, visible, min(error, 10.0))
 
 

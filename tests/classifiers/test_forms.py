@@ -116,7 +116,7 @@ def combs_alone(templates: tuple[FormTemplate, ...]) -> FormTemplate:
     return FormTemplate(definition, (blank,), DPI)
 
 
-@pytest.mark.parametrize("slant", [10, 40, 70])
+@pytest.mark.parametrize("slant", [0, 10, 40, 70])
 def test_combs_that_all_look_alike_do_not_hide_a_photographed_form(
     templates: tuple[FormTemplate, ...], slant: int
 ) -> None:
