@@ -19,7 +19,7 @@ from models.geometry import MM_PER_INCH, Box
 from models.reading import Candidate, Decision, FieldValue, PageReading, Reading, Value
 from models.values.bank import bank_of
 from models.values.kinds import kind
-from models.values.places import plain_place, postal_codes_of
+from models.values.places import plain_place, postal_codes_of, with_whole_postal_code
 
 _KEPT = 5
 """Candidates kept for the coder."""
@@ -95,6 +95,8 @@ def _field(
     else:
         guesses = decode_line(value_type, name, first.reading, today=today)
     found = _from_guesses(first, guesses)
+    if value_type == "text" and isinstance(found.value, str) and not first.zone.handwritten:
+        found = replace(found, value=with_whole_postal_code(found.value))
     if value_type == "name" and not first.zone.handwritten and name not in _PARTS_OF_NAMES and _is_run_together(found):
         found = replace(found, confidence=min(_RUN_TOGETHER, found.confidence or 0.0))
     return found

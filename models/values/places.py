@@ -35,6 +35,23 @@ def check_postal_code(value: str) -> tuple[str, ...]:
     return () if value[:3] in ("984", "986", "987", "988") else ("postal_code.unknown",)
 
 
+def with_whole_postal_code(text: str) -> str:
+    """A printed address whose post code fell apart or got a letter, if the commune behind it has that code.
+
+    `12 RUE DE L'ECLUSE 881 70 MORELMAISON` -> `12 RUE DE L'ECLUSE 88170 MORELMAISON`; `5705O LE BAN` likewise.
+    """
+    found = _CODE_AND_TOWN.search(text)
+    if found is None:
+        return text
+    code = found[1].replace(" ", "").replace("O", "0")
+    if plain_place(found[2]) not in map(plain_place, communes().get(code, ())):
+        return text
+    return text[: found.start(1)] + code + text[found.end(1) :]
+
+
+_CODE_AND_TOWN = re.compile(r"(?<!\S)([0-9O](?: ?[0-9O]){4}) +([^0-9]+)$")
+
+
 def unaccented(text: str) -> str:
     """The text without accents, ligatures as two letters; case stays."""
     if text.isascii():

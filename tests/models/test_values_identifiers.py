@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from models.values.bank import bank_of, check_bic, check_iban, iban_fr, parse_iban
 from models.values.identifiers import check_siret, check_vat_id, siren_of_vat_id, vat_id_of_siren
 from models.values.kinds import judge
-from models.values.places import commune_near, commune_spelt, goes_with, plain_place, postal_codes_of
+from models.values.places import (
+    commune_near,
+    commune_spelt,
+    goes_with,
+    plain_place,
+    postal_codes_of,
+    with_whole_postal_code,
+)
 from models.values.repair import repair
 
 BANKS = ("30004", "20041", "10278", "18106", "30003")
@@ -160,3 +167,17 @@ def test_places_are_compared_without_accents_and_punctuation() -> None:
 )
 def test_a_commune_is_mended_where_only_one_can_be_meant(printed: str, spelt: str | None) -> None:
     assert commune_spelt(printed) == spelt
+
+
+@pytest.mark.parametrize(
+    ("read", "address"),
+    [
+        ("12 RUE DE L'ECLUSE 881 70 MORELMAISON", "12 RUE DE L'ECLUSE 88170 MORELMAISON"),
+        ("4 RUE CLAUDE PERALTA 5705O LE BAN SAINT MARTIN", "4 RUE CLAUDE PERALTA 57050 LE BAN SAINT MARTIN"),
+        ("12 881 70 MORELMAISON", "12 88170 MORELMAISON"),
+        ("3 RUE DU PORT 881 70 GRENOBLE", "3 RUE DU PORT 881 70 GRENOBLE"),
+        ("3 RUE DU PORT", "3 RUE DU PORT"),
+    ],
+)
+def test_a_post_code_is_made_whole_where_its_commune_follows(read: str, address: str) -> None:
+    assert with_whole_postal_code(read) == address
