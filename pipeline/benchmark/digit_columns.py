@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from extraction.readers.handwritten import View
 from models.image import FloatArray, GrayImage
-from pipeline.benchmark.recombined import Sheet, taken_apart
+from pipeline.benchmark.recombined import Sheet, places_by_label, taken_apart
 from pipeline.training.running_hand import WrittenLine
 
 HEIGHT = 56
@@ -117,10 +117,7 @@ class Strings:
         self._kept, self._foreign = kept, foreign
         self._pictures, self._labels, self._upto = _collected(digits)
         self._sheets = [taken_apart(line) for line in lines]
-        self._by_label: dict[str, list[tuple[int, int]]] = {}
-        for number, sheet in enumerate(self._sheets):
-            for place, digit in enumerate(sheet.digits):
-                self._by_label.setdefault(digit.label, []).append((number, place))
+        self._by_label = places_by_label(self._sheets)
         self._known = sorted(self._by_label)
 
     def draw(self, rng: np.random.Generator) -> BoxedString:

@@ -53,10 +53,7 @@ class Recombined:
         lines: digits only; `writer` holds the boxes of the digits as JSON, [[x, y, width, height], ...].
         """
         self._sheets = [taken_apart(line) for line in lines]
-        self._by_label: dict[str, list[tuple[int, int]]] = {}
-        for number, sheet in enumerate(self._sheets):
-            for place, digit in enumerate(sheet.digits):
-                self._by_label.setdefault(digit.label, []).append((number, place))
+        self._by_label = places_by_label(self._sheets)
         self._labels = sorted(self._by_label)
 
     def draw(self, rng: np.random.Generator) -> tuple[GrayImage, str]:
@@ -74,6 +71,15 @@ class Recombined:
             _write(light, np.minimum(digit.ink * np.float32(strength), 0.95), box, rng, exact=digit is own)
             text += digit.label
         return np.asarray(sheet.paper * light, np.uint8), text
+
+
+def places_by_label(sheets: Sequence[Sheet]) -> dict[str, list[tuple[int, int]]]:
+    """Of each digit where it stands: (number of the sheet, place on it)."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    for number, sheet in enumerate(sheets):
+        for place, digit in enumerate(sheet.digits):
+            places.setdefault(digit.label, []).append((number, place))
+    return places
 
 
 def taken_apart(line: WrittenLine) -> Sheet:
