@@ -10,7 +10,7 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from capture.blanks import Pieces, inked, marks_of
+from capture.blanks import PX_PER_MM, Pieces, inked, marks_of
 from models.geometry import MM_PER_INCH, Box
 from models.image import GrayImage, components
 from models.reading import Barcode
@@ -31,6 +31,8 @@ THOROUGH_DPI = 140.0
 """The codes of separator sheets are large: finer than that, a thorough look finds no more of them."""
 MIN_LONG_MM = 190.0
 """Separator sheets are at least A5: a card is none."""
+CODE_MM, CODE_INK = 12.0, 0.45
+"""Somewhere in a code, a square of that size is inked to that share; lines of print, combs and tables are not."""
 MIN_BARCODE_MM = {"qr": 18.0, "datamatrix": 18.0}
 MIN_LINE_BARCODE_MM = 45.0
 """Smaller codes are put on letters by franking and inserting machines."""
@@ -96,6 +98,12 @@ def few_letters(marks: Pieces) -> bool:
     """Whether a page may be a separator sheet by how few marks of the size of letters or words are on it."""
     wide, tall, area = marks.boxes[1:, 2], marks.boxes[1:, 3], marks.boxes[1:, 4]
     return int(((wide <= 60) & (tall <= 25) & (area >= 5)).sum()) <= FEW_LETTERS
+
+
+def may_hold_code(marks: Pieces) -> bool:
+    """Whether anything on a page is inked as densely as a code, however badly it was scanned."""
+    side = round(CODE_MM * PX_PER_MM)
+    return bool(cv2.blur(marks.mask * np.uint8(255), (side, side)).max() > 255 * CODE_INK)
 
 
 def is_separator(barcodes: Sequence[Barcode], page: GrayImage, half: GrayImage, *, dpi: float) -> bool:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.barcodes import few_letters, look_for_barcodes
+from capture.barcodes import few_letters, look_for_barcodes, may_hold_code
 from capture.blanks import ink_of, inked, is_full_of_letters, marks_of, nothing_written
 from capture.borders import WORK_DPI, find_paper
 from capture.orientation import turned, upright_turn
@@ -81,12 +81,12 @@ def clean(image: GrayImage, *, dpi: float) -> CleanedPage:
     upright = turned(level, turn)
     if turn:
         half, _ = _halved(upright, dpi)
-    sparse = marks is not None and float(marks.mask.mean()) < SPARSE and few_letters(marks)
+    sparse = marks is not None and float(marks.mask.mean()) < SPARSE and few_letters(marks) and may_hold_code(marks)
     barcodes, separates = look_for_barcodes(upright, half, dpi=dpi, sparse=sparse)
     separator = Separator.BARCODE if separates else None
-    quality = measure_quality(
-        upright, dpi=dpi, skew_left_deg=find_skew(half, dpi=half_dpi, limit_deg=1.0, steps=LEFT_STEPS)
-    )
+    # a page that was not turned is as skewed as before
+    left = skew if level is page else find_skew(half, dpi=half_dpi, limit_deg=1.0, steps=LEFT_STEPS)
+    quality = measure_quality(upright, dpi=dpi, skew_left_deg=left)
     quality = replace(quality, bitonal=is_bitonal(image))
     return CleanedPage(upright, dpi, turn, skew, False, quality, separator, barcodes)
 

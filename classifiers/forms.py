@@ -7,7 +7,7 @@ own print say whether it is that form or one that merely looks alike, and place 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.definitions import ZoneKind
 from models.geometry import MM_PER_INCH, Box
-from models.image import GrayImage, shrunk
+from models.image import GrayImage, peaks_apart, shrunk
 from models.reading import FormMatch
 from models.templates import FormTemplate
 
@@ -145,19 +145,18 @@ def prepare(templates: Sequence[FormTemplate]) -> None:
 
 def _candidates(
     prepared: Sequence[_PreparedPage], points: Points, descriptors: NDArray[np.uint8]
-) -> Iterator[tuple[_PreparedPage, Sequence[Matrix], bool]]:
+) -> Iterator[tuple[_PreparedPage, Iterable[Matrix], bool]]:
     """Form pages that the page may show, where each may lie, and whether one as likely follows.
 
     The likeliest come first, the others only when asked for. Most pages lie straight: some of a form's features,
     all moved alike, tell which forms to place first.
     """
-    votes = np.array([_moved_alike(each, points, descriptors) for each in prepared])
-    ranked = np.argsort(-votes, kind="stable")
-    alike = [int(number) for number in ranked[:_CANDIDATES] if votes[number] >= _RIVAL * votes[ranked[0]]]
+    votes = [_moved_alike(each, points, descriptors) for each in prepared]
+    ranked = sorted(range(len(votes)), key=lambda number: -len(votes[number][0]))
+    likeliest = len(votes[ranked[0]][0])
+    alike = [number for number in ranked[:_CANDIDATES] if len(votes[number][0]) >= _RIVAL * likeliest]
     for number in alike:
-        placements, _ = _placed(prepared[number], points, descriptors)
-        if placements:
-            yield prepared[number], placements, number != alike[-1]
+        yield prepared[number], _placements(prepared[number], votes[number], points, descriptors), number != alike[-1]
     placed = []
     for number in ranked[len(alike) :]:
         placements, agreeing = _placed(prepared[number], points, descriptors)
@@ -167,22 +166,36 @@ def _candidates(
     yield from ((each, placements, False) for _, each, placements in placed[: _CANDIDATES - 1])
 
 
-def _moved_alike(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> int:
-    """The most features of a form page that are found on the page with the same shift, to within `_ALIKE_PX`."""
+def _placements(
+    page: _PreparedPage, moved: tuple[Points, Points], points: Points, descriptors: NDArray[np.uint8]
+) -> Iterator[Matrix]:
+    """Where a form page may lie: first by the features that moved alike, which is right for most scans."""
+    if len(moved[0]) >= _FEWEST_PAIRS:
+        straight, _ = cv2.estimateAffinePartial2D(*moved, method=cv2.RANSAC, ransacReprojThreshold=3.0)
+        if straight is not None and _is_paper(whole := np.vstack((straight, (0, 0, 1)))):
+            yield whole
+    yield from _placed(page, points, descriptors)[0]
+
+
+def _moved_alike(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> tuple[Points, Points]:
+    """The most features of a form page that are found on the page with the same shift, to within `_ALIKE_PX`: where
+    they are on the form, and on the page."""
+    nothing: Points = np.zeros((0, 2))
     if len(page.points) < _FEWEST_PAIRS:
-        return 0
+        return nothing, nothing
     some = slice(None, None, _SOME)
     distances, nearest = cv2.batchDistance(
         page.descriptors[some], descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=1
     )
     close = distances[:, 0] < _CLOSE_BITS
-    shifts = (points[nearest[close, 0]] - page.points[some][close]) / _ALIKE_PX
-    most = 0
+    source, target = page.points[some][close], points[nearest[close, 0]]
+    most = np.zeros(0, np.intp)
     for offset in (0.0, 0.5):
-        cells = np.floor(shifts + offset).astype(np.int64)
-        _, counts = np.unique(cells[:, 0] * 100_000 + cells[:, 1], return_counts=True)
-        most = max(most, int(counts.max(initial=0)))
-    return most
+        cells = np.floor((target - source) / _ALIKE_PX + offset).astype(np.int64)
+        _, number, counts = np.unique(cells[:, 0] * 100_000 + cells[:, 1], return_inverse=True, return_counts=True)
+        if counts.max(initial=0) > len(most):
+            most = np.flatnonzero(number == counts.argmax())
+    return source[most], target[most]
 
 
 def _confidence(trial: _Trial) -> float:
@@ -282,15 +295,8 @@ def _most_detailed(detail: NDArray[np.float32], fixed: NDArray[np.float32], most
     total = cv2.boxFilter(detail * fixed, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
     free = cv2.boxFilter(fixed, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
     total = np.where(free > 0.97, total, 0)[: -height or None, : -width or None].copy()
-    chosen: list[tuple[int, int]] = []
     floor = 0.12 * float(total.max(initial=0)) + 1e-3
-    while len(chosen) < most:
-        y, x = np.unravel_index(int(total.argmax()), total.shape)
-        if total[y, x] < floor:
-            break
-        chosen.append((int(x), int(y)))
-        total[max(0, y - height) : y + height, max(0, x - width) : x + width] = 0
-    return chosen
+    return peaks_apart(total, apart=_PATCH, floor=floor, most=most)
 
 
 def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> tuple[Sequence[Matrix], int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.errors import Unreadable
 from models.geometry import MM_PER_INCH, Box
-from models.image import GrayImage, shrunk
+from models.image import GrayImage, peaks_apart, shrunk
 from models.reading import FormMatch
 from models.templates import FormTemplate
 
@@ -252,15 +252,8 @@ def _richest(
     strength = np.sqrt(np.maximum(corners, 0)) * fixed
     total = cv2.boxFilter(strength, -1, size, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
     total = total[:-height, :-width].copy()
-    chosen: list[tuple[int, int]] = []
     floor = 0.1 * float(total.max(initial=0)) + 1e-6
-    while len(chosen) < _PATCHES:
-        y, x = np.unravel_index(int(total.argmax()), total.shape)
-        if total[y, x] < floor:
-            break
-        chosen.append((int(x), int(y)))
-        total[max(0, y - height) : y + height, max(0, x - width) : x + width] = 0
-    return chosen
+    return peaks_apart(total, apart=size, floor=floor, most=_PATCHES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -67,6 +67,27 @@ def percentile_of(gray_counts: NDArray[np.float64], percent: float) -> float:
     return below + (place - low) * (int(counts.searchsorted(low + 2)) - below)
 
 
+def peaks_apart(strength: FloatArray, *, apart: tuple[int, int], floor: float, most: int) -> list[tuple[int, int]]:
+    """The highest places of a picture, as (x, y), highest first, none within `apart` (x, y) of one before it.
+
+    Args:
+        strength: shape (height, width); changed. floor: lower places are none. most: of them at most.
+    """
+    wide, tall = apart
+    highest = strength.max(axis=1)
+    chosen: list[tuple[int, int]] = []
+    while len(chosen) < most and highest.size:
+        y = int(highest.argmax())
+        x = int(strength[y].argmax())
+        if strength[y, x] < floor:
+            break
+        chosen.append((x, y))
+        top, left = max(0, y - tall), max(0, x - wide)
+        strength[top : y + tall, left : x + wide] = 0
+        highest[top : y + tall] = strength[top : y + tall].max(axis=1)
+    return chosen
+
+
 def components(mask: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float64]]:
     """Connected strokes of a mask, a pixel's eight neighbours touch it; the first is all that is no stroke.
 
