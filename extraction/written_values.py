@@ -203,6 +203,10 @@ def _french_iban(characters: Sequence[Character]) -> list[Guess]:
     cells = cells_of(characters)
     if len(cells) < 27:
         return []
+    # One digit misread breaks the key, so what is hardly thought of in two cells seldom matters: most are sure at once.
+    found = _with_rib_key([_worth_a_thought(cell) for cell in cells])
+    if found and found[0].probability > _SURE:
+        return found
     found = _with_rib_key(cells)
     if found and found[0].probability > 0.5:
         return found
@@ -211,6 +215,16 @@ def _french_iban(characters: Sequence[Character]) -> list[Guess]:
         for digit in digits:
             cell.setdefault(digit, FLOOR)
     return _with_rib_key(cells)
+
+
+_SURE = 0.95
+_HARDLY_THOUGHT_OF = 1e-3
+"""Share of a cell's likeliest character, under which another is left out where all is sure anyway."""
+
+
+def _worth_a_thought(cell: Mapping[str, float]) -> dict[str, float]:
+    least = _HARDLY_THOUGHT_OF * max(cell.values())
+    return {character: probability for character, probability in cell.items() if probability >= least}
 
 
 _RECONSIDERED = 8

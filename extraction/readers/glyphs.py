@@ -227,14 +227,14 @@ class GlyphReader:
         networks: Sequence[Network] | None = None,
         calibration: Calibration | None = None,
         keep: int = 8,
-        batch: int = 64,
+        batch: int = 8,
     ) -> None:
         """
         Args:
             networks: their logits are averaged; the shipped ones when None.
             calibration: the one stored in the shipped weights when None.
             keep: the most alternatives a character has.
-            batch: cells looked at together; bounds the memory.
+            batch: cells looked at together: what they are turned into must stay in the cache of a core.
         Raises: Misconfigured when the shipped weights are missing or not of this alphabet.
         """
         if networks is None:
