@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from capture.blanks import PX_PER_MM, Pieces, inked, marks_of
 from models.geometry import MM_PER_INCH, Box
-from models.image import GrayImage, components
+from models.image import GrayImage, components, percentile
 from models.reading import Barcode
 
 SYMBOLOGIES = {"Code128": "code128", "Code39": "code39", "QRCode": "qr", "DataMatrix": "datamatrix"}
@@ -31,8 +31,8 @@ THOROUGH_DPI = 140.0
 """The codes of separator sheets are large: finer than that, a thorough look finds no more of them."""
 MIN_LONG_MM = 190.0
 """Separator sheets are at least A5: a card is none."""
-CODE_MM, CODE_INK = 12.0, 0.45
-"""Somewhere in a code, a square of that size is inked to that share; lines of print, combs and tables are not."""
+CODE_MM, CODE_INK = 12.0, 0.4
+"""Somewhere in a code, a square of that size is inked to nearly a half; lines of print, combs and tables are less."""
 MIN_BARCODE_MM = {"qr": 18.0, "datamatrix": 18.0}
 MIN_LINE_BARCODE_MM = 45.0
 """Smaller codes are put on letters by franking and inserting machines."""
@@ -100,10 +100,11 @@ def few_letters(marks: Pieces) -> bool:
     return int(((wide <= 60) & (tall <= 25) & (area >= 5)).sum()) <= FEW_LETTERS
 
 
-def may_hold_code(marks: Pieces) -> bool:
-    """Whether anything on a page is inked as densely as a code, however badly it was scanned."""
+def may_hold_code(small: GrayImage) -> bool:
+    """Whether anything on a page is as dense as a code, however badly it was scanned; the picture at 75 dpi."""
     side = round(CODE_MM * PX_PER_MM)
-    return bool(cv2.blur(marks.mask * np.uint8(255), (side, side)).max() > 255 * CODE_INK)
+    paper, ink = percentile(small, 75), percentile(small, 0.3)
+    return paper - float(cv2.blur(small, (side, side)).min()) > CODE_INK * (paper - ink)
 
 
 def is_separator(barcodes: Sequence[Barcode], page: GrayImage, half: GrayImage, *, dpi: float) -> bool:

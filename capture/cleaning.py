@@ -81,7 +81,7 @@ def clean(image: GrayImage, *, dpi: float) -> CleanedPage:
     upright = turned(level, turn)
     if turn:
         half, _ = _halved(upright, dpi)
-    sparse = marks is not None and float(marks.mask.mean()) < SPARSE and few_letters(marks) and may_hold_code(marks)
+    sparse = marks is not None and float(marks.mask.mean()) < SPARSE and few_letters(marks) and may_hold_code(small)
     barcodes, separates = look_for_barcodes(upright, half, dpi=dpi, sparse=sparse)
     separator = Separator.BARCODE if separates else None
     # a page that was not turned is as skewed as before

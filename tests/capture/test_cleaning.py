@@ -4,13 +4,14 @@ import pypdfium2
 import pytest
 import zxingcpp
 
+from capture.barcodes import may_hold_code
 from capture.blanks import is_blank
-from capture.borders import find_paper
+from capture.borders import WORK_DPI, find_paper
 from capture.cleaning import clean, find_skew, measure_quality
 from capture.patch_codes import find_patch
 from capture.separator_sheets import KINDS, separator_sheets
 from models.errors import Misconfigured
-from models.image import GrayImage
+from models.image import GrayImage, shrunk
 from models.reading import Separator
 
 DPI = 150.0
@@ -134,6 +135,23 @@ def barcode_page(
 )
 def test_a_barcode_makes_a_separator_sheet_when_it_says_so_or_stands_alone(page: GrayImage, separates: bool) -> None:
     assert (clean(page, dpi=DPI).separator is Separator.BARCODE) is separates
+
+
+@pytest.mark.parametrize("tall", [95, 200])
+@pytest.mark.parametrize("symbology", ["Code128", "Code39", "QRCode", "DataMatrix"])
+def test_a_code_scanned_badly_is_dense_enough_to_be_looked_for(symbology: str, tall: int) -> None:
+    page = barcode_page("DEPLI-SEP", lines=1, symbology=symbology)
+    page[60 + tall : 260] = 250
+    pale = np.asarray(cv2.GaussianBlur(180 + page // 4, (0, 0), 2.0), np.uint8)
+
+    assert may_hold_code(shrunk(pale, WORK_DPI / DPI))
+
+
+@pytest.mark.parametrize("page", [letter(), barcode_page("X", lines=3)], ids=["a letter", "a few lines"])
+def test_print_is_not_as_dense_as_a_code(page: GrayImage) -> None:
+    page[60:260] = 250
+
+    assert not may_hold_code(shrunk(page, WORK_DPI / DPI))
 
 
 def test_the_bars_of_a_barcode_are_no_patch_code() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.image import components, percentile
+from models.image import components, peaks_apart, percentile
 
 
 @given(
@@ -50,3 +50,24 @@ def test_every_component_is_told_apart_however_many_there_are(side: int) -> None
 
     assert len(boxes) == 1 + ink.sum() == len(np.unique(labels))
     assert (boxes[1:, 2:] == 1).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(1, 1), (3, 2), (40, 40)]), st.sampled_from([0.0, 0.5, 2.0]))
+def test_peaks_are_the_highest_places_one_by_one_and_keep_apart(
+    seed: int, apart: tuple[int, int], floor: float
+) -> None:
+    # few levels, so that many places are equally high
+    strength = np.random.default_rng(seed).integers(0, 9, (12, 17)).astype(np.float32) / 8
+    left, expected = strength.copy(), []
+    while len(expected) < 10:
+        y, x = (int(place) for place in np.unravel_index(int(left.argmax()), left.shape))
+        if left[y, x] < floor:
+            break
+        expected.append((x, y))
+        left[max(0, y - apart[1]) : y + apart[1], max(0, x - apart[0]) : x + apart[0]] = 0
+
+    assert peaks_apart(strength, apart=apart, floor=floor, most=10) == expected
+
+
+def test_an_empty_picture_has_no_peaks() -> None:
+    assert peaks_apart(np.zeros((0, 5), np.float32), apart=(2, 2), floor=0.0, most=3) == []

@@ -11,6 +11,7 @@ from models.values.places import (
     commune_near,
     commune_spelt,
     goes_with,
+    plain_names,
     plain_place,
     postal_codes_of,
     with_whole_postal_code,
@@ -153,6 +154,10 @@ def test_places_are_compared_without_accents_and_punctuation() -> None:
     assert plain_place("Saint-Étienne-du-Bois Cedex 2") == plain_place("ST ETIENNE DU BOIS")
     assert commune_near("SAINT CHAMOND", "42400") == "Saint-Chamond"
     assert "69003" in postal_codes_of("LYON")
+
+
+def test_names_brought_to_capitals_together_are_what_they_are_alone() -> None:
+    assert [name for name, plain in plain_names().items() if plain != plain_place(name)] == []
 
 
 @pytest.mark.parametrize(
