@@ -9,6 +9,7 @@ back. When the asking process dies, by whatever signal, the server kills the chi
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import selectors
@@ -178,6 +179,9 @@ def main() -> NoReturn:
     import importlib
 
     handle: Callable[[bytes], bytes] = importlib.import_module(sys.argv[3]).handle
+    # a collection in a child would copy every page of memory that it looks at
+    gc.collect()
+    gc.freeze()
     _Server(socket.socket(fileno=int(sys.argv[2])), handle).serve()
     os._exit(0)
 

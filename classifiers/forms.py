@@ -36,7 +36,7 @@ _PATCH = (64, 24)
 """Width and height in pixels at `WORK_DPI` of a piece of print: about one word."""
 _PATCHES = 40
 _SEARCH = 9
-"""Pixels around the expected place in which a piece of print is looked for."""
+"""Pixels around the expected place in which a piece of print is looked for at first."""
 _ROUNDS = 3
 """How often a form is placed again by what was found: a photograph's slant comes out bit by bit."""
 _SURELY = 0.9
@@ -355,7 +355,7 @@ def _tried(page: _PreparedPage, matrix: Matrix, work: GrayImage) -> _Trial | Non
     smooth = np.asarray(cv2.GaussianBlur(work, (0, 0), 0.8), np.uint8)
     for again in range(_ROUNDS):
         level, inside_page = _levelled(page, matrix, smooth)
-        scores, found = _compared(page, level, inside_page)
+        scores, found = _compared(page, level, inside_page, reach=math.ceil(_FAR_PX) if again else _SEARCH)
         seen = ~np.isnan(scores)
         visible = float(seen.mean()) if len(seen) else 0.0
         if seen.sum() < 4:
@@ -408,16 +408,20 @@ def _framed(page: _PreparedPage, level: GrayImage, inside: GrayImage, likeness: 
     return float(np.mean(present))
 
 
-def _compared(page: _PreparedPage, level: GrayImage, inside: GrayImage) -> tuple[Points, Points]:
-    """Correlation of each piece of print with the page, NaN where the page does not show it, and how far off it is."""
+def _compared(page: _PreparedPage, level: GrayImage, inside: GrayImage, *, reach: int) -> tuple[Points, Points]:
+    """Correlation of each piece of print with the page, NaN where the page does not show it, and how far off it is.
+
+    Args:
+        reach: pixels around the expected place in which it is looked for.
+    """
     scores = np.full(len(page.patches), np.nan)
     offsets = np.zeros((len(page.patches), 2))
     width, height = _PATCH
     for number, (x, y, patch) in enumerate(page.patches):
         if inside[y : y + height, x : x + width].mean() < 250:
             continue
-        left, top = max(0, x - _SEARCH), max(0, y - _SEARCH)
-        window = level[top : y + height + _SEARCH, left : x + width + _SEARCH]
+        left, top = max(0, x - reach), max(0, y - reach)
+        window = level[top : y + height + reach, left : x + width + reach]
         answer = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
         _, best, _, at = cv2.minMaxLoc(answer)
         scores[number] = best

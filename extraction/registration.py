@@ -41,6 +41,8 @@ _FIELD_MM = 28.0
 """Reach of a local displacement: folds and paper feed move parts of a page together."""
 _DRIFT_MM = 1.2
 """The largest local displacement."""
+_GOOD_GUESS_MM = 0.4
+"""A match no worse than that needs no wide search: what a fold moved is looked for afterwards, by `_DRIFT_MM`."""
 _NEAR_ENOUGH_MM = 1.0
 """A page levelled by a guess no worse than that shows the print as if levelled exactly."""
 
@@ -143,7 +145,8 @@ def refine(page: GrayImage, template: FormTemplate, match: FormMatch) -> tuple[F
     matrix = matrix_of(match)
     search = _Search(_levelled(page, template, matrix), _landmarks(template, match.form_page))
     error = math.inf
-    for reach in (_SEARCH_MM, 0.8):
+    first = _SEARCH_MM if match.error_mm > _GOOD_GUESS_MM else _DRIFT_MM
+    for reach in (first, 0.8):
         centers, seen = search.found(matrix, reach)
         if len(centers) < _FEWEST:
             raise Unreadable(_refusal(match, "trop peu de son texte imprimé se retrouve"))
