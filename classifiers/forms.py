@@ -41,6 +41,8 @@ _ROUNDS = 3
 """How often a form is placed again by what was found: a photograph's slant comes out bit by bit."""
 _SURELY = 0.9
 """Likeness at which it is placed well enough."""
+_WHOLLY = 0.995
+"""So much found again needs no other guess of where the form lies: one tick further along a comb much is too."""
 _FAR_PX = 5.0
 """Print further from its place than a fold explains (1.3 mm) is print of another form."""
 _SAME_PRINT = 0.55
@@ -116,7 +118,7 @@ def match_form(page: GrayImage, *, dpi: float, templates: Sequence[FormTemplate]
             trial = _tried(each, matrix, work)
             if trial is not None:
                 trials.append(trial)
-                if _confidence(trial) > 0.99:
+                if _found_again(trial) > _WHOLLY:
                     break
         # Another edition of the same form is as sure as the right one; only beside one another they can be told.
         if not rivals and any(_confidence(made) > 0.99 for made in trials):
