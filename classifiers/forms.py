@@ -298,7 +298,7 @@ def _most_detailed(detail: NDArray[np.float32], fixed: NDArray[np.float32], most
     free = cv2.boxFilter(fixed, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
     total = np.where(free > 0.97, total, 0)[: -height or None, : -width or None].copy()
     floor = 0.12 * float(total.max(initial=0)) + 1e-3
-    return peaks_apart(total, apart=_PATCH, floor=floor, most=most)
+    return peaks_apart(np.asarray(total, np.float32), apart=_PATCH, floor=floor, most=most)
 
 
 def _placed(page: _PreparedPage, points: Points, descriptors: NDArray[np.uint8]) -> tuple[Sequence[Matrix], int]:

@@ -256,7 +256,7 @@ def _richest(
     total = cv2.boxFilter(strength, -1, size, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
     total = total[:-height, :-width].copy()
     floor = 0.1 * float(total.max(initial=0)) + 1e-6
-    return peaks_apart(total, apart=size, floor=floor, most=_PATCHES)
+    return peaks_apart(np.asarray(total, np.float32), apart=size, floor=floor, most=_PATCHES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -75,7 +75,7 @@ REGISTRY: dict[str, Weights] = {
     ),
     "handwritten-lines": Weights(
         file="handwritten-lines.onnx",
-        sha256="9582781e2ed04717220960606e61b4de0b49bf9f56707df2f87b7723db33f73a",
+        sha256="b3efa1669af597e1f3742e65687af584a79bed048e34ed6702ba7577c2bcb156",
         licence="Apache-2.0",
         origin="PaddlePaddle (PP-OCRv6 small), trained further by `depli train line`",
     ),

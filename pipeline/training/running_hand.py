@@ -278,6 +278,11 @@ class Fonts:
     def __bool__(self) -> bool:
         return bool(self._files)
 
+    @property
+    def names(self) -> list[str]:
+        """Of the families, by what stands in the names of the files before the subset and the weight."""
+        return sorted({file.stem.partition("-latin-")[0] for file in self._files})
+
     def write(self, text: str, rng: np.random.Generator) -> GrayImage | None:
         """The text on white paper; `None` when the font lacks a character of it."""
         file = self._files[rng.integers(len(self._files))]
