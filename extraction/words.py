@@ -91,7 +91,7 @@ class LetterModel:
         side = _LETTERS + 1
         known = str.maketrans({symbol: chr(code) for symbol, code in _CODE.items() if code < _LETTERS})
         edge = chr(_LETTERS)
-        # all words at once: one by one they would take half a second of every start
+        # all words at once: one by one they would take a tenth of a second of every start
         words = re.sub(f"[^\0-{edge}]", "", edge.join(weights).translate(known)).split(edge)
         codes = np.frombuffer("".join(f"{edge}{edge}{word}{edge}" for word in words).encode("ascii"), np.uint8)
         # three codes in a row from each place on but the last two of a word
