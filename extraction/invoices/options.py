@@ -122,9 +122,9 @@ class Evidence:
             known = self._pointed[id(mention)] = (mention, strengths(mention, near, self.document))
         return known[1]
 
-    def labelled(self, name: str) -> bool:
-        """Whether a clear label of the field stands somewhere in the document."""
-        return any(x.field == name and x.strength > _CLEAR for x in self.labels)
+    def labelled(self, name: str, *, least: float) -> bool:
+        """Whether a label of the field at least so strong stands somewhere in the document."""
+        return any(x.field == name and x.strength > least for x in self.labels)
 
     def table(self, name: str, options: Sequence[Option]) -> Vector:
         """One row of features an option, and a last row for "it is not printed".
@@ -205,7 +205,7 @@ class Evidence:
         }
 
 
-_CLEAR = 0.95
+CLEAR = 0.95
 _FAMILY_SET = frozenset(FAMILIES)
 _TITLE = re.compile(
     r"^(?:votre |duplicata )?(?:facture|avoir|invoice|tax invoice|\w*rechnung|note de credit|credit note"

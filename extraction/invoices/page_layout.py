@@ -106,7 +106,7 @@ class Document:
 def fold(text: str) -> str:
     """Lower case without accents, ligatures opened, any sign that is no letter or digit a blank, `n°` as `no`."""
     plain = text.replace("œ", "oe").replace("Œ", "OE").replace("’", "'").replace("№", "n°").replace("€", " eur ")
-    plain = re.sub(r"(?<![^\W\d_])[nN](?:\s?[°º]|[o*](?![^\W\d_]))", " no ", plain)
+    plain = re.sub(r"(?<![^\W\d_])[nN](?:\s?[°º]|[o*](?![^\W\d_]))|n[°º]", " no ", plain)
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c)).lower()
     return " ".join(re.sub(r"[^a-z0-9%]+", " ", plain).split())
 

@@ -193,8 +193,12 @@ _CLOSE, _LEANING = 0.35, 0.8
 
 def _value(text: str) -> str:
     text = text.strip(" .,:;()[]|#°*")
-    text = re.sub(r"^[nN][°º]\s*:?", "", text)
+    text = _DAY_GLUED_ON.sub("", re.sub(r"^[nN][°º]\s*:?", "", text))
     return text if _SHAPE.fullmatch(text) and len(text) <= 40 else ""
+
+
+_DAY_GLUED_ON = re.compile(r"(?<=[0-9])du[0-3]?[0-9]([./-])[01]?[0-9]\1(?:20)?[0-9]{2}$")
+"""`2026/03/957du23.03.2026`: the reader lost the blanks before the day."""
 
 
 def _give_each_once(pools: dict[str, list[Named]]) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from extraction.invoices.choices import NAMED, Choice, choices_of, sum_of
 from extraction.invoices.mending import READINGS_DIFFER, TOWN_IN_DOUBT
 from extraction.invoices.mentions import Mention, amounts_in, unread_number
-from extraction.invoices.options import GROUP_OF, Option
+from extraction.invoices.options import CLEAR, GROUP_OF, Option
 from extraction.invoices.possible import Possible
 from extraction.invoices.ranking import Ranking
 from extraction.invoices.tills import is_till_roll, payment
@@ -24,13 +24,17 @@ def most_trusted(name: str, choices: Mapping[str, Choice], possible: Possible) -
             return _UNREAD
         if name in _ON_EVERY_INVOICE or (name == "buyer_name" and not is_till_roll(possible.document)):
             return _NOT_FOUND
-        return _LABEL_WITHOUT_VALUE if possible.evidence.labelled(name) else 1.0
+        if not possible.evidence.labelled(name, least=_ORDER_LABEL if name == "order_reference" else CLEAR):
+            return 1.0
+        return _NOT_FOUND if name == "due_date" else _LABEL_WITHOUT_VALUE
     if name.endswith("_siret") and len(option.value) == _SIREN_LONG:
         return _SIREN_FOR_SIRET
     if GROUP_OF[name] == "amount":
         return _most_of_amount(name, option, choices, possible)
     if GROUP_OF[name] == "reference" and " " in option.mention.text.strip():
         return _SIGN_LOST
+    if GROUP_OF[name] == "reference" and _goes_on(option.mention):
+        return _HALF_A_CODE
     if GROUP_OF[name] == "reference" and option.value != option.mention.value:
         return _LETTER_MENDED
     if name.endswith("_name") and (_DOUBTFUL_NAME.search(option.value) or TOWN_IN_DOUBT in option.flags):
@@ -40,6 +44,12 @@ def most_trusted(name: str, choices: Mapping[str, Choice], possible: Possible) -
     if name.endswith("_name") and READINGS_DIFFER in option.flags:
         return _READ_TWO_WAYS
     return 1.0
+
+
+def _goes_on(reference: Mention) -> bool:
+    """Whether more of a code in capitals stands behind it: `FACT PUB 9`, where underscores went with a ruled line."""
+    behind = reference.cell.tokens[reference.end : reference.end + 1]
+    return bool(behind) and reference.value.isupper() and bool(_MORE_OF_A_CODE.fullmatch(behind[0].text))
 
 
 def _most_of_amount(name: str, option: Option, choices: Mapping[str, Choice], possible: Possible) -> float:
@@ -118,6 +128,10 @@ _DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s|\s(?:d[eu]s?|l[ae]s?|et|sur|en|aux
 """One word alone is often half a name, a digit in the middle a misread bar; after `de` something is missing."""
 _SIGN_LOST = 0.85
 """A reference in several words: a thin dash or slash between them may not have been read."""
+_MORE_OF_A_CODE = re.compile(r"_?[A-Z0-9][A-Z0-9_]*")
+_HALF_A_CODE = 0.5
+_ORDER_LABEL = 0.75
+"""Buyers ask for their reference to be printed: `V/Réf` without one was not read rather than left empty."""
 _LABEL_WITHOUT_VALUE = 0.85
 """Where a label stands, a value was probably printed and not read."""
 _UNREAD = 0.6

@@ -642,3 +642,34 @@ def test_an_invoice_names_its_buyer_and_a_till_does_not() -> None:
 
     assert [name.value for name in names] == [None, None]
     assert (names[0].confidence or 1) <= 0.5 < (names[1].confidence or 0)
+
+
+@pytest.mark.parametrize("day", ["2026-11 -06", "2026 -11- 06", "2026/ 11 /06"])
+def test_a_day_whose_signs_stand_apart_is_a_day(day: str) -> None:
+    fields = extract_invoice([invoice(("Date limite de paiement " + day, 15, 72))]).fields
+
+    assert fields["due_date"].value == "2026-11-06"
+
+
+def test_a_day_glued_to_a_number_is_no_part_of_it() -> None:
+    read = extract_invoice([page(("Avoir n° : 2026/03/957du23.03.2026", 15, 60), ("Total TTC : 12,00 €", 120, 192))])
+
+    assert read.fields["invoice_number"].value == "2026/03/957"
+
+
+def test_a_label_that_lost_its_blank_is_a_label() -> None:
+    assert extract_invoice([invoice(("BCn° 4518688499", 15, 72))]).fields["order_reference"].value == "4518688499"
+
+
+@pytest.mark.parametrize("words", ["Votre référence : Ecole", "Date d'échéance : voir", "Code service : FACT PUB 9"])
+def test_what_was_hardly_read_behind_its_label_is_not_sure(words: str) -> None:
+    fields = extract_invoice([invoice((words, 15, 72))]).fields
+    name = {"V": "order_reference", "D": "due_date", "C": "buyer_service_code"}[words[0]]
+
+    assert (fields[name].confidence or 1.0) <= 0.85
+
+
+def test_a_code_with_a_lower_word_behind_it_is_whole() -> None:
+    code = extract_invoice([invoice(("Code service : FACT9 du pôle", 15, 72))]).fields["buyer_service_code"]
+
+    assert (code.value, (code.confidence or 0.0) > 0.5) == ("FACT9", True)
