@@ -35,6 +35,8 @@ _FEWEST_PAIRS = 8
 _PATCH = (64, 24)
 """Width and height in pixels at `WORK_DPI` of a piece of print: about one word."""
 _PATCHES = 40
+_BENT = 0.1
+"""Share of the corners of the piece with most, which another must have: a piece of a bare line slides along it."""
 _SEARCH = 9
 """Pixels around the expected place in which a piece of print is looked for at first."""
 _ROUNDS = 3
@@ -283,20 +285,26 @@ def _patches(work: GrayImage, zones: Sequence[Box]) -> tuple[tuple[int, int, Gra
     fixed = np.ones(work.shape, np.float32)
     for zone in zones:
         fixed[max(0, round(zone.y)) : round(zone.bottom), max(0, round(zone.x)) : round(zone.right)] = 0
-    chosen = _most_detailed(detail, fixed, _PATCHES)
+    corners = np.sqrt(np.maximum(cv2.cornerMinEigenVal(smooth, blockSize=3, ksize=3), 0))
+    chosen = _most_detailed(detail, corners, fixed, _PATCHES)
     if len(chosen) < 8:
-        chosen = _most_detailed(detail, np.ones_like(fixed), _PATCHES)
+        chosen = _most_detailed(detail, corners, np.ones_like(fixed), _PATCHES)
     width, height = _PATCH
     return tuple((x, y, smooth[y : y + height, x : x + width].copy()) for x, y in chosen)
 
 
-def _most_detailed(detail: NDArray[np.float32], fixed: NDArray[np.float32], most: int) -> list[tuple[int, int]]:
+def _most_detailed(
+    detail: NDArray[np.float32], corners: NDArray[np.float32], fixed: NDArray[np.float32], most: int
+) -> list[tuple[int, int]]:
     width, height = _PATCH
     if detail.shape[0] <= height or detail.shape[1] <= width:
         return []
-    total = cv2.boxFilter(detail * fixed, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
-    free = cv2.boxFilter(fixed, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
-    total = np.where(free > 0.97, total, 0)[: -height or None, : -width or None].copy()
+    total, bent, free = (
+        cv2.boxFilter(part, -1, _PATCH, anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
+        for part in (detail * fixed, corners * fixed, fixed)
+    )
+    usable = (free > 0.97) & (bent > _BENT * bent.max(initial=0))
+    total = np.where(usable, total, 0)[: -height or None, : -width or None].copy()
     floor = 0.12 * float(total.max(initial=0)) + 1e-3
     return peaks_apart(np.asarray(total, np.float32), apart=_PATCH, floor=floor, most=most)
 

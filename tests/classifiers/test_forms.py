@@ -216,3 +216,33 @@ def test_forms_that_cannot_be_told_apart_are_left_to_a_person(templates: tuple[F
 
     assert found is not None
     assert found.confidence < 0.9
+
+
+def banded(templates: tuple[FormTemplate, ...]) -> FormTemplate:
+    """A form of few words under a tinted head: most of its contrast is the head's edge."""
+    blank = np.full((874, 1240), 255, np.uint8)
+    blank[:106] = 213
+    for text, x, y in (
+        ("Syndicat des eaux", 130, 84),
+        ("CARTE T", 64, 142),
+        ("Adresse", 64, 174),
+        ("Compteur", 64, 234),
+    ):
+        cv2.putText(blank, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0,), 1, cv2.LINE_AA)
+    for text, y in (("Index", 172), ("Releve le", 254), ("Signature", 436)):
+        cv2.putText(blank, text, (676, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0,), 1, cv2.LINE_AA)
+    cv2.rectangle(blank, (676, 414), (1020, 552), (0,), 2)
+    definition = replace(named(templates, "tcard-b").definition, id="banded", page_mm=(210.0, 148.0), zones=())
+    return FormTemplate(definition, (blank,), DPI)
+
+
+def test_the_edge_of_a_tinted_head_proves_nothing(templates: tuple[FormTemplate, ...]) -> None:
+    form = banded(templates)
+    paper = np.minimum(form.blanks[0], 232)
+    paper[106:] = np.where(form.blanks[0][106:] > 200, 236, form.blanks[0][106:])
+    matrix = np.array([[1.002, 0.0015, 4.0], [-0.0015, 1.0, 1.0], [0, 0, 1]], np.float64)
+
+    found = match_form(scanned(moved(paper, matrix, paper=236)), dpi=DPI, templates=(form,))
+
+    assert found is not None
+    assert found.confidence > 0.95
