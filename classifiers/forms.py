@@ -57,6 +57,7 @@ _RIVAL = 0.5
 _TOO_CLOSE = 0.008
 """Forms whose print is found again alike, but for less than a word, cannot be told apart on this page."""
 _DOUBTFUL = 0.85
+_NEARLY_ALL, _PERHAPS = 0.85, 0.6
 _ALIKE_PX = 24.0
 MIN_CONFIDENCE = 0.5
 """Below it the page is no known form."""
@@ -206,9 +207,12 @@ def _confidence(trial: _Trial) -> float:
     """Logistic in what is found again of print and frames.
 
     Fitted by hand between true forms, scanned badly, photographed and cut (0.91 and more), and forms made of the same
-    blocks in other places (0.80 and less).
+    blocks in other places (0.80 and less). Where nearly all print is in its place and the frames alone are gone,
+    as a threshold for black and white takes pale ones away, it is perhaps the form: a person says.
     """
-    return 1.0 / (1.0 + math.exp(-45.0 * (_found_again(trial) - 0.83))) * min(1.0, trial.visible / 0.4)
+    likely = 1.0 / (1.0 + math.exp(-45.0 * (_found_again(trial) - 0.83)))
+    perhaps = _PERHAPS if trial.likeness > _NEARLY_ALL else 0.0
+    return max(likely, perhaps) * min(1.0, trial.visible / 0.4)
 
 
 def _found_again(trial: _Trial) -> float:

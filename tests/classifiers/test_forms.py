@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classifiers.forms import match_form
+from classifiers.forms import MIN_CONFIDENCE, _confidence, _Trial, match_form
 from models.image import GrayImage
 from models.templates import FormTemplate
 from pipeline.templates import load_templates
@@ -246,3 +246,13 @@ def test_the_edge_of_a_tinted_head_proves_nothing(templates: tuple[FormTemplate,
 
     assert found is not None
     assert found.confidence > 0.95
+
+
+@pytest.mark.parametrize(("likeness", "frames", "found"), [(0.88, 0.1, True), (0.8, 0.1, False), (0.8, 1.0, True)])
+def test_print_without_frames_is_perhaps_the_form_and_a_person_says(
+    likeness: float, frames: float, found: bool
+) -> None:
+    confidence = _confidence(_Trial(None, np.eye(3), likeness, frames, 1.0, 0.5))  # type: ignore[arg-type]
+
+    assert (confidence > MIN_CONFIDENCE) is found
+    assert confidence < 0.95
