@@ -101,7 +101,11 @@ def few_letters(marks: Pieces) -> bool:
 
 
 def may_hold_code(small: GrayImage) -> bool:
-    """Whether anything on a page is as dense as a code, however badly it was scanned; the picture at 75 dpi."""
+    """Whether anything on a page is as dense as a code, however badly it was scanned.
+
+    Args:
+        small: shape (height, width), uint8, at 75 dpi.
+    """
     side = round(CODE_MM * PX_PER_MM)
     paper, ink = percentile(small, 75), percentile(small, 0.3)
     return paper - float(cv2.blur(small, (side, side)).min()) > CODE_INK * (paper - ink)

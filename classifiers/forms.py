@@ -44,7 +44,7 @@ _ROUNDS = 3
 _SURELY = 0.9
 """Likeness at which it is placed well enough."""
 _WHOLLY = 0.995
-"""So much found again needs no other guess of where the form lies: one tick further along a comb much is too."""
+"""So much found again needs no other guess of where the form lies; laid one tick too far along a comb, much is too."""
 _FAR_PX = 5.0
 """Print further from its place than a fold explains (1.3 mm) is print of another form."""
 _SAME_PRINT = 0.55
@@ -58,6 +58,7 @@ _TOO_CLOSE = 0.008
 """Forms whose print is found again alike, but for less than a word, cannot be told apart on this page."""
 _DOUBTFUL = 0.85
 _NEARLY_ALL, _PERHAPS = 0.85, 0.6
+"""Likeness at which a page without the form's frames is perhaps the form, and the confidence that says so."""
 _ALIKE_PX = 24.0
 MIN_CONFIDENCE = 0.5
 """Below it the page is no known form."""

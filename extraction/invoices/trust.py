@@ -33,7 +33,7 @@ def most_trusted(name: str, choices: Mapping[str, Choice], possible: Possible) -
         return _most_of_amount(name, option, choices, possible)
     if GROUP_OF[name] == "reference" and " " in option.mention.text.strip():
         return _SIGN_LOST
-    if GROUP_OF[name] == "reference" and _goes_on(option.mention):
+    if name == "buyer_service_code" and _goes_on(option.mention):
         return _HALF_A_CODE
     if GROUP_OF[name] == "reference" and option.value != option.mention.value:
         return _LETTER_MENDED
@@ -46,10 +46,10 @@ def most_trusted(name: str, choices: Mapping[str, Choice], possible: Possible) -
     return 1.0
 
 
-def _goes_on(reference: Mention) -> bool:
+def _goes_on(code: Mention) -> bool:
     """Whether more of a code in capitals stands behind it: `FACT PUB 9`, where underscores went with a ruled line."""
-    behind = reference.cell.tokens[reference.end : reference.end + 1]
-    return bool(behind) and reference.value.isupper() and bool(_MORE_OF_A_CODE.fullmatch(behind[0].text))
+    behind = code.cell.tokens[code.end : code.end + 1]
+    return bool(behind) and code.value.isupper() and bool(_MORE_OF_A_CODE.fullmatch(behind[0].text))
 
 
 def _most_of_amount(name: str, option: Option, choices: Mapping[str, Choice], possible: Possible) -> float:

@@ -31,7 +31,7 @@ PARTS: dict[str, Callable[[Path, Report], None]] = {
 }
 """What `--only` may name; measured in this order."""
 ON_REQUEST = frozenset({"orand"})
-"""Measured only when named: it trains for an hour."""
+"""Measured only when named: it trains for hours."""
 
 
 def run(data: Path, *, report: Path, only: tuple[str, ...], out: Console, err: Console) -> int:

@@ -673,3 +673,10 @@ def test_a_code_with_a_lower_word_behind_it_is_whole() -> None:
     code = extract_invoice([invoice(("Code service : FACT9 du pôle", 15, 72))]).fields["buyer_service_code"]
 
     assert (code.value, (code.confidence or 0.0) > 0.5) == ("FACT9", True)
+
+
+def test_the_number_of_an_invoice_in_capitals_with_its_day_is_whole() -> None:
+    read = extract_invoice([page(("FACTURE N° FA-118 DU 04/03/2026", 15, 60), ("TOTAL TTC : 12,00 €", 120, 192))])
+    number = read.fields["invoice_number"]
+
+    assert (number.value, (number.confidence or 0.0) > 0.5) == ("FA-118", True)
