@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from classifiers.wording import TITLES, fold, headings, words_in
+from classifiers.wording import TITLES, Heading, fold, headings, words_in
 from models.reading import PageClues
 from models.text import PageText, TextLine
 from models.values.bank import check_iban, parse_iban
@@ -38,6 +38,10 @@ _NUMBER_LABEL = re.compile(
     r"|(?:rechnungs|beleg|gutschrift|factuur)[ -]?(?:nummer|nr)\b\.?"
     r"|\bfacture\b(?=[ :]*[a-z]{0,4}[-/]?\d))(?P<rest>.*)"
 )
+_INVOICES = frozenset({"facture", "avoir"})
+_NUMBER_IN_TITLE = re.compile(r"\bn ?[°ºo](?P<rest>.*)")
+_SHORTEST_IN_TITLE = 3
+"""`Décompte n° 2` counts those of a site."""
 _OTHER_PAPER = re.compile(r"commande|devis|lieferschein|piece")
 _BARE_HEADS = {("n",), ("no",), ("numero",), ("facture",), ("number",), ("nr",), ("nummer",), ("avoir",)}
 _NUMBER = re.compile(r"[a-z0-9](?:[a-z0-9]|[-/._](?=[a-z0-9]))*")
@@ -65,13 +69,13 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}")
 def page_clues(text: PageText) -> PageClues:
     """Gather what a page says about its place in a document. Pure; nothing found is `None`, not an error."""
     number, count = _page_numbers(text)
-    title = next((heading.kind for heading in headings(text) if heading.weight >= _CLEAR_TITLE), None)
+    titles = [heading for heading in headings(text) if heading.weight >= _CLEAR_TITLE]
     return PageClues(
         page_number=number,
         page_count=count,
-        title=title,
+        title=titles[0].kind if titles else None,
         sender=_sender(text),
-        document_number=_document_number(text.lines),
+        document_number=_document_number(text.lines) or _number_in_title(titles),
         continues=any(_CONTINUES.search(fold(line.text).strip()) for line in text.lines),
     )
 
@@ -187,6 +191,16 @@ def _document_number(lines: Sequence[TextLine]) -> str | None:
             if match.start() == 0:  # "suivant devis n°" in a line of the table is not the page's own number
                 fallback = fallback or number
     return _number_under_its_head(lines) or fallback
+
+
+def _number_in_title(titles: Sequence[Heading]) -> str | None:
+    """What stands behind "n°" in the title of an invoice that another word names: "Décompte n° INV-66735"."""
+    for title in titles:
+        match = _NUMBER_IN_TITLE.search(fold(title.line.text)) if title.kind in _INVOICES else None
+        number = _number_in(match["rest"]) if match else None
+        if number and len(number) >= _SHORTEST_IN_TITLE:
+            return number
+    return None
 
 
 def _number_under_its_head(lines: Sequence[TextLine]) -> str | None:

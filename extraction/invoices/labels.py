@@ -104,8 +104,8 @@ def find_labels(document: Document) -> list[Label]:
 
 
 def _are_two_labels(stack: Label, cells: Sequence[Cell], document: Document) -> bool:
-    """The cells are labels of their own, one under the other, with their values beside them."""
-    if all(_has_value_beside(cell, document) for cell in cells):
+    """The cells are labels of their own, one under the other: two have values beside them, a broken label has one."""
+    if sum(_has_value_beside(cell, document) for cell in cells) > 1:
         return True
     own = any(label.whole and label.strength > 0.9 for label in _in_cell(cells[0]))
     return stack.strength < 1.0 and own
@@ -124,11 +124,12 @@ def _word(text: str) -> str:
     return "" if word in _CURRENCY else word
 
 
-def _value_behind(cell: Cell, words: Sequence[str], end: int) -> bool:
+def _value_behind(cell: Cell, words: Sequence[str], end: int, phrase: str) -> bool:
     """`Code service exécutant DGS`: a label as it is listed, and a code in capitals that is no misread part of it."""
     code = cell.tokens[end - 1].text
-    before = "".join(token.text for token in cell.tokens[: end - 1])
-    return code.isupper() and not before.isupper() and "".join(words[: end - 1]) in _KNOWN
+    listed = "".join(words[: end - 1])
+    other_case = not "".join(token.text for token in cell.tokens[: end - 1]).isupper()
+    return code.isupper() and (listed == phrase or (other_case and listed in _KNOWN))
 
 
 def _in_cell(cell: Cell) -> list[Label]:
@@ -138,9 +139,9 @@ def _in_cell(cell: Cell) -> list[Label]:
     found: list[Label] = []
     before_colon = ends.index(True) + 1 if True in ends else len(words)
     misread = _nearest_phrase("".join(words[:before_colon])) if 1 < before_colon <= _LONGEST else None
-    if misread is not None and _value_behind(cell, words, before_colon):
+    if misread is not None and _value_behind(cell, words, before_colon, misread[0]):
         misread = None
-    if misread is not None and misread[1] > 0.9 and words[0] and words[0] not in _MERE_WORDS:
+    if misread is not None and misread[1] > 0.88 and words[0] and words[0] not in _MERE_WORDS:
         taken.update(range(before_colon))
         found.extend(_labels(cell, 0, before_colon, *misread, whole=not any(words[before_colon:])))
     for exact in (True, False):
@@ -153,6 +154,9 @@ def _in_cell(cell: Cell) -> list[Label]:
                 taken.update(range(start, end))
                 found.extend(_labels(cell, start, end, *hit, whole=compact == "".join(words)))
     found = [label for label in found if not _is_mere_word(label) and words[label.end : label.end + 1] != ["par"]]
+    if any(label.start == 0 and label.end == before_colon and label.field in _SAID_IN_WORDS for label in found):
+        another = any(ends[before_colon:]) or any(c.isdigit() for c in "".join(words[before_colon:]))
+        found = [label for label in found if another or label.end <= before_colon]
     found.extend(_by_meaning(cell, words, before_colon, found))
     covered = {index for label in found for index in range(label.start, label.end)}
     if all(index in covered for index, word in enumerate(words) if word):
@@ -160,6 +164,8 @@ def _in_cell(cell: Cell) -> list[Label]:
     return found
 
 
+_SAID_IN_WORDS = frozenset({"buyer_service_code", "buyer_name", "seller_name"})
+"""Behind `Service :` stands a value, though it may read like a label: `SERVICE FACTURIER`."""
 _MEANINGS = tuple((name, strength, re.compile(pattern)) for name, strength, pattern in WORDING["meanings"])
 """What the words of a label nobody listed mean; the first pattern that fits counts."""
 _WORDS_OF_A_LABEL = 8

@@ -56,8 +56,9 @@ def _with_town(option: Option) -> Option:
 
 
 def _letters_in_name(option: Option) -> Option:
-    """A nought among capitals is the letter O: some typefaces draw both alike."""
-    return replace(option, value=_O_IN_NAME.sub("O", option.value).replace("·", "").replace("æ", "œ"))
+    """A nought among capitals is the letter O: some typefaces draw both alike; `rn` behind no vowel is an `m`."""
+    value = _M_IN_NAME.sub("m", _O_IN_NAME.sub("O", option.value))
+    return replace(option, value=value.replace("·", "").replace("æ", "œ"))
 
 
 def _letters_in_reference(option: Option) -> Option:
@@ -76,5 +77,6 @@ _NAMED_AFTER_A_TOWN = re.compile(
 TOWN_IN_DOUBT = "town_in_doubt"
 _TENDER = re.compile(r"(?<=[0-9])A0(?=[0-9])")
 _O_IN_NAME = re.compile(r"(?<=[A-ZÀ-Ý])0(?=[A-ZÀ-Ý])|\b0(?=[A-ZÀ-Ý]{2})")
+_M_IN_NAME = re.compile(r"(?:(?<=[bcdfghjklmnpqstvwxz])|\b)rn(?=[a-zà-ÿ])")
 _O_BETWEEN = re.compile(r"(?<=[A-Z])0(?=[A-Z])")
 READINGS_DIFFER = "readings_differ"

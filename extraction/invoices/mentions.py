@@ -139,11 +139,15 @@ def _words(places: list[int], start: int, end: int) -> tuple[int, int]:
 _MONTH = r"[A-Za-zÀ-ÿ]{3,10}"
 _DATE = re.compile(
     rf"(?<![0-9A-Za-z])(?:[0-9]{{1,2}}\s?([/.\-])\s?[0-9]{{1,2}}\s?\1\s?(?:20[0-9]{{2}}|[0-9]{{2}})(?![0-9])"
-    rf"|[0-3][0-9] [01][0-9] 20[0-9]{{2}}(?![0-9])"
+    rf"|[0-3][0-9]\s?[\s/.\-]\s?[01][0-9]\s?[\s/.\-]\s?20[0-9]{{2}}(?![0-9])"
     rf"|20[0-9]{{2}}\s?([/.\-])\s?[0-9]{{1,2}}\s?\2\s?[0-9]{{1,2}}(?![0-9])"
     rf"|(?:[0-9]{{1,2}}(?:er|st|nd|rd|th|\.)?|[lI]er)[\s.\-/]?\s?{_MONTH}\.?[\s.,\-/]*20[0-9]{{2}}(?![0-9])"
     rf"|{_MONTH}\.?\s[0-9]{{1,2}}(?:st|nd|rd|th)?,?\s20[0-9]{{2}}(?![0-9]))"
 )
+_SHORT_DAY = re.compile(r"[0-3][0-9] [01][0-9] 2[0-9]")
+"""`14 03 26`, alone in its cell."""
+_SIGN_LOST = re.compile(r"[0-9]{2}[\s/.\-]+[0-9]{2}[\s/.\-]+(?:[0-9]{2}){1,2}")
+"""`31 07 /2026`: a reader lost a thin stroke, or took it for another sign."""
 _DAY_MONTH = re.compile(
     rf"^(?:le\s)?[0-9]{{1,2}}(?:er)?\s{_MONTH}\.?$|^[0-9]{{1,2}}[/.\-][0-9]{{1,2}}[/.\-]$", re.IGNORECASE
 )
@@ -162,7 +166,7 @@ def dates_in(cell: Cell) -> list[Mention]:
 def _dates_in(cell: Cell) -> list[Mention]:
     text, places = _joined(cell)
     found = []
-    for match in _DATE.finditer(text):
+    for match in [alone] if (alone := _SHORT_DAY.fullmatch(text)) else _DATE.finditer(text):
         day = _day(match[0])
         if day is None or not 1990 <= day.year <= 2080:
             continue
@@ -196,8 +200,8 @@ def _month_first(text: str) -> date | None:
 
 def _day(text: str) -> date | None:
     text = re.sub(r"^[lI]er\b", "1er", text)
-    if re.fullmatch(r"[0-9]{2} [0-9]{2} [0-9]{4}", text):
-        text = text.replace(" ", "/")
+    if _SIGN_LOST.fullmatch(text):
+        text = "/".join(re.findall(r"[0-9]+", text))
     if not re.search(r"[A-Za-zÀ-ÿ]", text):
         return parse_date(re.sub(r"\s", "", text)) or _month_first(re.sub(r"\s", "", text))
     words = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b", "", text).replace(".", " ")

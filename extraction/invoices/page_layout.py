@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from statistics import median
@@ -19,6 +19,9 @@ _SAME_ROW = 0.5
 _CELL_GAP = 0.8
 """A gap wider than this share of the text's height parts two cells; a blank is about a quarter of it."""
 _BLANKS_IN_A_GAP = 1.6
+_SHORTENED = re.compile(r"[^\W\d_]+\.")
+_BEHIND_A_POINT = 2.0
+"""`Réf.  marché`: a point takes little of the white that it stands in, and no column begins with a small letter."""
 _CELL_GAP_LETTERS = 1.35
 """... and than this many letters: in a typewriter's font a blank is as wide as a letter."""
 
@@ -30,6 +33,8 @@ class Token:
     text: str
     box: Box
     confidence: float
+    line: int = -1
+    """Index of the line in which the reader saw it; -1 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,10 +126,11 @@ _GLUED = re.compile(
 def _tokens(page: PageText) -> list[Token]:
     scale = MM_PER_INCH / page.dpi
     found: list[Token] = []
-    for line in page.lines:
+    for number, line in enumerate(page.lines):
         for word in line.words:
             if word.text.strip():
-                found.extend(_parted(word.text.strip(), word.box.scaled(scale), word.confidence))
+                token = Token(word.text.strip(), word.box.scaled(scale), word.confidence, number)
+                found.extend(_parted(token))
         if not line.words and line.text.strip():
             found.extend(_spread(line.text, line.box.scaled(scale), line.confidence))
     return found
@@ -142,7 +148,7 @@ def _joined(tokens: list[Token]) -> list[Token]:
         last = found[-1] if found else None
         if last is not None and _is_one_number(last, token):
             box = Box.around((last.box, token.box))
-            found[-1] = Token(last.text + token.text, box, min(last.confidence, token.confidence))
+            found[-1] = Token(last.text + token.text, box, min(last.confidence, token.confidence), last.line)
         else:
             found.append(token)
     return found
@@ -212,15 +218,15 @@ def _margin_row(run: list[Token], *, page: int, number: int) -> Row:
     return Row((cell,), cell.box, page, number)
 
 
-def _parted(text: str, box: Box, confidence: float) -> Iterable[Token]:
-    parts = _GLUED.split(text)
+def _parted(token: Token) -> Iterable[Token]:
+    parts = _GLUED.split(token.text)
     if len(parts) == 1:
-        return [Token(text, box, confidence)]
-    per_character, place, found = box.width / len(text), 0, []
+        return [token]
+    box, place, found = token.box, 0, []
+    per_character = box.width / len(token.text)
     for part in parts:
-        found.append(
-            Token(part, Box(box.x + place * per_character, box.y, len(part) * per_character, box.height), confidence)
-        )
+        at = Box(box.x + place * per_character, box.y, len(part) * per_character, box.height)
+        found.append(replace(token, text=part, box=at))
         place += len(part)
     return found
 
@@ -244,11 +250,37 @@ def _rows(tokens: list[Token], *, page: int, first: int) -> list[Row]:
             groups.append([token])
         else:
             group.append(token)
+    _keep_lines(groups)
     for sign in signs:
         _beside(sign, groups).append(sign)
     groups.sort(key=lambda g: median(t.box.center_y for t in g))
     blank = _blank(groups)
     return [_row(group, page=page, number=first + index, blank=blank) for index, group in enumerate(groups)]
+
+
+def _keep_lines(groups: list[list[Token]]) -> None:
+    """Words that the reader saw side by side in one line share a row, also between rows of a column beside them."""
+    row_of = {id(token): group for group in groups for token in group}
+    lines: dict[int, list[Token]] = {}
+    for token in sorted((t for group in groups for t in group if t.line >= 0), key=lambda t: t.box.x):
+        lines.setdefault(token.line, []).append(token)
+    for line in lines.values():
+        for left, right in pairwise(line):
+            here, there = row_of[id(left)], row_of[id(right)]
+            if here is there or not _side_by_side(left, right):
+                continue
+            parts = [[t for t in line if row_of[id(t)] is row] for row in (here, there)]
+            moved, target = (parts[1], here) if len(parts[0]) >= len(parts[1]) else (parts[0], there)
+            for token in moved:
+                row_of[id(token)].remove(token)
+                target.append(token)
+                row_of[id(token)] = target
+    groups[:] = [group for group in groups if group]
+
+
+def _side_by_side(left: Token, right: Token) -> bool:
+    height = min(left.box.height, right.box.height)
+    return right.box.x - left.box.right < height and abs(left.box.center_y - right.box.center_y) < _SAME_ROW * height
 
 
 _USUAL_BLANK = 0.45
@@ -306,6 +338,8 @@ def _row(tokens: list[Token], *, page: int, number: int, blank: float = _USUAL_B
         letter = max(t.box.width / len(t.text) for t in (last, token))
         gap = max(_CELL_GAP * max(height, 2.0), min(_CELL_GAP_LETTERS * letter, 1.5 * height))
         gap = max(gap, _BLANKS_IN_A_GAP * blank * max(height, 2.0))
+        if _SHORTENED.fullmatch(last.text) and token.text[:1].islower():
+            gap *= _BEHIND_A_POINT
         if token.box.x - last.box.right > gap and token.text != ":":
             parts.append([token])
         else:

@@ -71,9 +71,10 @@ class Block:
         return self.cells[0]
 
 
-def address_blocks(document: Document) -> list[Block]:
-    """Runs of cells under one another that end in a postal code and a town."""
+def address_blocks(document: Document, labels: Sequence[Label]) -> list[Block]:
+    """Runs of cells under one another that end in a postal code and a town, without the labels over them."""
     blocks = []
+    heads = {id(label.cell) for label in labels if label.whole and label.field in _NAMING}
     for cell in document.cells:
         if not _POSTAL.search(cell.text) or len(cell.tokens) > 8:
             continue
@@ -83,7 +84,7 @@ def address_blocks(document: Document) -> list[Block]:
             if above is None or (len(run) > 1 and _is_label(above)):
                 break
             run.insert(0, above)
-        while len(run) > 1 and _is_label(run[0]):
+        while len(run) > 1 and (_is_label(run[0]) or id(run[0]) in heads):
             run.pop(0)
         blocks.append(Block(tuple(run)))
     return blocks
@@ -120,7 +121,7 @@ def choose_names(
     document: Document, labels: Sequence[Label], *, item_rows: frozenset[int] = frozenset()
 ) -> tuple[list[Party], list[Party]]:
     """Possible names of seller and buyer, best first; no name stands in `item_rows`, the line items and their heads."""
-    blocks = address_blocks(document)
+    blocks = address_blocks(document, labels)
     page = _Page(document, labels, {id(block.top): block for block in blocks})
     sellers: list[Party] = []
     buyers: list[Party] = []
@@ -401,6 +402,8 @@ def _whole(run: str) -> bool:
 
 
 _NAMING = ("buyer_name", "seller_name")
+_SAYS_SOMETHING_ELSE = re.compile(r"^[^:]{2,30}:\s*\S")
+"""`Concerne : travaux école`."""
 
 
 def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
@@ -420,6 +423,8 @@ def _name(cell: Cell, labels: Sequence[Label]) -> str | None:
                 text = " ".join(t.text for t in cell.tokens[label.end :]).lstrip(": ")
     text = re.sub(r"^(?i:nom|raison sociale|soci[ée]t[ée]|name|firma)\s?:\s*", "", text)
     text = re.sub(r"\s*\(\s*[A-Z]{0,2}[0-9][\w\- ]*\)?$", "", text)
+    if _SAYS_SOMETHING_ELSE.search(text):
+        return None
     folded = fold(text)
     letters = sum(c.isalpha() for c in text)
     if (
@@ -457,7 +462,7 @@ _HEAD_ASIDE_MM = 6.0
 _WORDS_OF_A_HEAD = 6
 _NAMED_BY_DELIVERY = 0.5
 _LABEL_OF_ITS_OWN = re.compile(
-    r"^[^:]{2,30}:\s*\S|^(?:gln|duns|siret|siren|tva|contact|no|nummer|numero|id)\b", re.IGNORECASE
+    rf"{_SAYS_SOMETHING_ELSE.pattern}|^(?:gln|duns|siret|siren|tva|contact|no|nummer|numero|id)\b", re.IGNORECASE
 )
 
 

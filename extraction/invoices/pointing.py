@@ -61,8 +61,12 @@ def _relation(label: Label, mention: Mention, document: Document) -> Pointed | N
 
 
 def _between(label: Label, mention: Mention, document: Document) -> int:
+    """Cells that stand between a label and a value beside it; beside another row, a value of its own is one."""
     row = document.rows[mention.cell.row]
-    return sum(1 for cell in row.cells if label.box.right < cell.box.x and cell.box.right < mention.box.x + 0.1)
+    own = " ".join(token.text for token in label.cell.tokens[label.end :])
+    has_own = label.cell.row != mention.cell.row and "%" not in own and any(c.isdigit() for c in own)
+    left = mention.box.x + 0.1
+    return has_own + sum(1 for cell in row.cells if label.box.right < cell.box.x and cell.box.right < left)
 
 
 def _aside(above: Box, below: Box) -> float:

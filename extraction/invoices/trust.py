@@ -20,36 +20,75 @@ def most_trusted(name: str, choices: Mapping[str, Choice], possible: Possible) -
     """The most that a choice can be trusted, whatever its clues say: what the learned confidence does not see."""
     option = choices[name].best
     if option is None:
-        if GROUP_OF[name] == "number" and name != "buyer_siret" and _some_unread(choices, possible):
-            return _UNREAD
-        if name in _ON_EVERY_INVOICE or (name == "buyer_name" and not is_till_roll(possible.document)):
-            return _NOT_FOUND
-        if not possible.evidence.labelled(name, least=_ORDER_LABEL if name == "order_reference" else CLEAR):
-            return 1.0
-        return _NOT_FOUND if name == "due_date" else _LABEL_WITHOUT_VALUE
+        return _most_of_nothing(name, choices, possible)
     if name.endswith("_siret") and len(option.value) == _SIREN_LONG:
         return _SIREN_FOR_SIRET
+    if option.more.get("check fails"):
+        return _CHECK_FAILS
     if GROUP_OF[name] == "amount":
         return _most_of_amount(name, option, choices, possible)
-    if GROUP_OF[name] == "reference" and " " in option.mention.text.strip():
-        return _SIGN_LOST
-    if name == "buyer_service_code" and _goes_on(option.mention):
-        return _HALF_A_CODE
-    if GROUP_OF[name] == "reference" and option.value != option.mention.value:
-        return _LETTER_MENDED
-    if name.endswith("_name") and (_DOUBTFUL_NAME.search(option.value) or TOWN_IN_DOUBT in option.flags):
+    if GROUP_OF[name] == "reference":
+        return _most_of_reference(name, option, possible)
+    return _most_of_name(option) if name.endswith("_name") else 1.0
+
+
+def _most_of_nothing(name: str, choices: Mapping[str, Choice], possible: Possible) -> float:
+    """That a field is not printed."""
+    if GROUP_OF[name] == "number" and name != "buyer_siret" and _some_unread(choices, possible):
+        return _UNREAD
+    if name in _ON_EVERY_INVOICE or (name == "buyer_name" and not is_till_roll(possible.document)):
+        return _NOT_FOUND
+    if not possible.evidence.labelled(name, least=_ORDER_LABEL if name == "order_reference" else CLEAR):
+        return 1.0
+    return _NOT_FOUND if name == "due_date" else _LABEL_WITHOUT_VALUE
+
+
+def _most_of_name(option: Option) -> float:
+    if _CUT_NAME.search(option.value):
+        return _CUT
+    if _DOUBTFUL_NAME.search(option.value) or TOWN_IN_DOUBT in option.flags:
         return _READ_TWO_WAYS
-    if name.endswith("_name") and not option.value[:1].isalnum():
+    if not option.value[:1].isalnum():
         return _BEGINS_WITH_A_SIGN
-    if name.endswith("_name") and READINGS_DIFFER in option.flags:
-        return _READ_TWO_WAYS
-    return 1.0
+    return _READ_TWO_WAYS if READINGS_DIFFER in option.flags else 1.0
+
+
+def _most_of_reference(name: str, option: Option, possible: Possible) -> float:
+    if _named_otherwise(name, option.mention, possible):
+        return _ANOTHER_LABEL
+    if name == "buyer_service_code" and (_goes_on(option.mention) or _began_before(name, option.mention, possible)):
+        return _HALF_A_CODE
+    if " " in option.mention.text.strip():
+        return _SIGN_LOST
+    return _LETTER_MENDED if option.value != option.mention.value else 1.0
 
 
 def _goes_on(code: Mention) -> bool:
     """Whether more of a code in capitals stands behind it: `FACT PUB 9`, where underscores went with a ruled line."""
     behind = code.cell.tokens[code.end : code.end + 1]
     return bool(behind) and code.value.isupper() and bool(_MORE_OF_A_CODE.fullmatch(behind[0].text))
+
+
+def _began_before(name: str, code: Mention, possible: Possible) -> bool:
+    """Whether capitals stand between it and its label: `Service P A T RIMOINE`, in a typeface that is set wide."""
+    pointed = possible.evidence.pointing(code).get(name)
+    if pointed is None or pointed.way != "after":
+        return False
+    between = code.cell.tokens[pointed.label.end : code.start]
+    return any(_MORE_OF_A_CODE.fullmatch(token.text) for token in between)
+
+
+def _named_otherwise(name: str, mention: Mention, possible: Possible) -> bool:
+    """Whether another label stands right before it in its cell, and its own only beside or above."""
+    found = possible.evidence.pointing(mention)
+    own = found.get(name)
+    if own is not None and own.way == "after":
+        return False
+    return any(
+        rival.way == "after" and rival.label.end == mention.start and rival.strength > CLEAR
+        for field, rival in found.items()
+        if field != name
+    )
 
 
 def _most_of_amount(name: str, option: Option, choices: Mapping[str, Choice], possible: Possible) -> float:
@@ -124,12 +163,16 @@ def _numbers_chosen(choices: Mapping[str, Choice]) -> list[Mention]:
 
 _LETTER_MENDED = 0.85
 """A digit taken for the letter O may have been one."""
-_DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s|\s(?:d[eu]s?|l[ae]s?|et|sur|en|aux?|[dl]['’])$", re.IGNORECASE)
-"""One word alone is often half a name, a digit in the middle a misread bar; after `de` something is missing."""
+_DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s")
+"""One word alone is often half a name, a digit in the middle a misread bar."""
+_CUT_NAME = re.compile(r"\s(?:d[eu]s?|l[ae]s?|et|sur|en|aux?|[dl]['’])$", re.IGNORECASE)
+_CUT = 0.5
+"""After `de` something is missing."""
 _SIGN_LOST = 0.85
 """A reference in several words: a thin dash or slash between them may not have been read."""
 _MORE_OF_A_CODE = re.compile(r"_?[A-Z0-9][A-Z0-9_]*")
 _HALF_A_CODE = 0.5
+_ANOTHER_LABEL = 0.5
 _ORDER_LABEL = 0.75
 """Buyers ask for their reference to be printed: `V/Réf` without one was not read rather than left empty."""
 _LABEL_WITHOUT_VALUE = 0.85
@@ -142,6 +185,7 @@ _NOT_FOUND = 0.5
 _SIREN_LONG = 9
 _SIREN_FOR_SIRET = 0.5
 """The number of the company stands for that of the establishment: a person says which."""
+_CHECK_FAILS = 0.5
 _PAID = 0.75
 """What a till took is not said to be due."""
 _UNPAID, _PAID_OTHERWISE = 0.85, 0.6

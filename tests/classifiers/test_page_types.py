@@ -287,6 +287,8 @@ def test_page_numbers_are_read_as_printed(printed: str, number: int | None, coun
         ("Invoice number HT-5512", "HT-5512"),
         ("Rechnungsnummer 88213", "88213"),
         ("N° de facture | Date\n26-118 | 12/11/2026", "26-118"),
+        ("Décompte n° INV-66735 - 06/01/2026", "INV-66735"),
+        ("Décompte n° 2", None),
         ("Date de facture : 12/11/2026", None),
         ("Facture du 12/11/2026", None),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -76,6 +77,44 @@ def test_the_code_behind_its_label_is_the_service_even_of_letters_alone(text: st
     assert extract_invoice([invoice((text, 15, 72))]).fields["buyer_service_code"].value == code
 
 
+def test_a_code_in_capitals_behind_a_label_in_capitals_is_the_service() -> None:
+    found = extract_invoice([invoice(("CODE SERVICE CHORUS FIN", 15, 72))]).fields["buyer_service_code"]
+
+    assert found.value == "FIN"
+
+
+@pytest.mark.parametrize("text", ["Service : SERVICE FACTURIER", "Service destinataire P A T RIMOINE"])
+def test_half_a_code_is_not_believed(text: str) -> None:
+    found = extract_invoice([invoice((text, 15, 72))]).fields["buyer_service_code"]
+
+    assert found.value is not None
+    assert (found.confidence or 1) <= 0.5
+
+
+def test_labels_one_under_another_with_values_beside_them_are_several() -> None:
+    more = (("Date fact.", 15, 72), ("Échéance", 15, 76), ("Code service Chorus", 15, 80))
+    values = (("2026-03-01", 53, 72), ("2026-03-31", 53, 76), ("DGS", 53, 80))
+
+    fields = extract_invoice([invoice(*more, *values)]).fields
+
+    assert fields["due_date"].value == "2026-03-31"
+    assert fields["buyer_service_code"].value == "DGS"
+
+
+def test_a_misread_label_up_to_its_colon_is_known_by_all_of_its_words() -> None:
+    found = extract_invoice([invoice(("Réf. marehé : MP202632", 15, 72))]).fields["contract_reference"]
+
+    assert found.value == "MP202632"
+
+
+def test_what_another_label_names_is_not_believed_where_the_own_value_was_not_read() -> None:
+    more = (("Réf. client interne 41131171", 15, 72), ("N° de marché 2026A090AYÉ", 15, 73.7))
+
+    found = extract_invoice([invoice(*more)]).fields["contract_reference"]
+
+    assert found.value != "41131171" or (found.confidence or 1) <= 0.5
+
+
 @pytest.mark.parametrize("text", ["Service : voirie", "Service clients : 01 44 55 66 77"])
 def test_a_service_in_small_letters_and_its_telephone_are_no_code(text: str) -> None:
     assert extract_invoice([invoice((text, 15, 72))]).fields["buyer_service_code"].value is None
@@ -103,9 +142,16 @@ def test_a_post_box_is_not_the_invoice_number(box: str) -> None:
 # --- days ---
 
 
-@pytest.mark.parametrize("text", ["ler septembre 2026", "Ier septembre 2026", "2026-09- 01"])
+@pytest.mark.parametrize(
+    "text", ["ler septembre 2026", "Ier septembre 2026", "2026-09- 01", "01 09 /2026", "01 09/2026", "01 09 26"]
+)
 def test_a_day_whose_figures_were_misread_or_parted_is_read(text: str) -> None:
     assert [day.value for day in dates_of(Document.of([page((text, 20, 50))]))] == ["2026-09-01"]
+
+
+@pytest.mark.parametrize("text", ["Tél. 01 09 26 45 12", "Colis 01 09 26"])
+def test_pairs_of_figures_beside_other_words_are_no_day(text: str) -> None:
+    assert not dates_of(Document.of([page((text, 20, 50))]))
 
 
 @pytest.mark.parametrize("stamp", ["REÇU LE", "COURRIER ARRIVÉE", "MANDATÉ LE", "VU"])
@@ -149,6 +195,39 @@ def test_a_service_or_a_building_is_not_the_buyer_where_the_body_is_named() -> N
 
     assert "Régie des Eaux de la Vallée de l'Orne et du Grand Marais" in names
     assert not {"Atelier municipal", "Pôle ressources"} & set(names)
+
+
+def test_a_public_service_under_the_head_of_the_buyer_is_the_buyer() -> None:
+    more = (("Client", 120, 80), ("Service des eaux - Brigueuil", 120, 84), ("26, faubourg des Artisans", 120, 88))
+    document = Document.of([page(*more, ("16420 Brigueuil", 120, 92), ("Concerne : travaux école", 15, 100))])
+
+    assert [p.text for p in choose_names(document, find_labels(document))[1]] == ["Service des eaux - Brigueuil"]
+
+
+def test_words_that_the_reader_saw_in_one_line_stay_in_one_row() -> None:
+    """The line falls by a millimetre, and rows of the column on its left stand between those of the right."""
+    left = page(("83111 Ampus", 20, 48.6), ("T. 02 91 18 07 45", 20, 51.6))
+    placed = (("Syndicat", 123, 50.3), ("mixte", 138, 50.1), ("de", 148, 49.9), ("Entre-Deux-Eaux", 153, 49.5))
+    words = [Word(text, Box(x, y, len(text) * 1.65, 3.0).scaled(DPI / 25.4), 1.0) for text, x, y in placed]
+    name = TextLine("", Box.around(word.box for word in words), 1.0, tuple(words), (), "drawn")
+
+    cells = Document.of([replace(left, lines=(*left.lines, name))]).cells
+
+    assert "Syndicat mixte de Entre-Deux-Eaux" in {cell.text for cell in cells}
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [("Office de tourisrne du Val", "Office de tourisme du Val"), ("Ets Lavernhe & Fils", "Ets Lavernhe & Fils")],
+)
+def test_rn_behind_no_vowel_is_an_m(read: str, name: str) -> None:
+    assert extract_invoice([invoice(seller=(read, 15, 12))]).fields["seller_name"].value == name
+
+
+def test_a_name_that_ends_with_de_is_cut() -> None:
+    found = extract_invoice([invoice(seller=("Travaux Publics de", 15, 12))]).fields["seller_name"]
+
+    assert (found.confidence or 1) <= 0.5
 
 
 def test_a_supplier_may_be_a_workshop() -> None:
@@ -205,6 +284,13 @@ def test_a_siren_in_place_of_a_siret_is_not_sure() -> None:
     found = extract_invoice([invoice(("RCS Grenoble 732 829 320", 15, 280))]).fields["seller_siret"]
 
     assert found.value == "732829320"
+    assert (found.confidence or 1) <= 0.5
+
+
+def test_a_number_whose_check_fails_is_not_sure() -> None:
+    found = extract_invoice([invoice(("SIRET client : 14648373900032", 15, 72))]).fields["buyer_siret"]
+
+    assert found.value == "14648373900032"
     assert (found.confidence or 1) <= 0.5
 
 
