@@ -30,7 +30,8 @@ _SURE_TYPE = 0.9
 _REASONS = 2
 _OPENS = re.compile(r"^\s*(?:objet|concerne|(?:cher|chere|chers)\b|madame|monsieur|mesdames|messieurs)\b", re.MULTILINE)
 _CLOSES = re.compile(
-    r"\bveuillez (?:agreer|recevoir|croire)|\bje vous prie d|\bnous vous prions d|\bsalutations\b|\bcordialement\b"
+    r"\b(?:veuillez|(?:je vous prie|nous vous prions)\b[^.:]{0,60}) ?\b(?:agreer|recevoir|croire)\b"
+    r"|\bsalutations\b|\bcordialement\b"
 )
 _POST_CODE = re.compile(r"(?<!\d)(?:f-)?(\d{5})(?!\d) +[a-z]")
 

@@ -289,6 +289,13 @@ def _next_of_its_kind(first: PageClues | None, clues: PageClues | None) -> bool:
     return bool(new_number) and clues.page_number in (None, 1)
 
 
+def _same_registered_sender(document: Sequence[PageReading], page: PageReading) -> bool:
+    """Whether a number of a company, or an account, that an earlier page has stands on the page."""
+    sender = page.clues.sender if page.clues is not None else None
+    registered = sender is not None and not sender.startswith("name:")
+    return registered and any(earlier.clues is not None and earlier.clues.sender == sender for earlier in document)
+
+
 def _another_sender(document: Sequence[PageReading], page: PageReading) -> bool:
     """Identifiers with check digits of one kind (SIREN, VAT, IBAN) that differ; names are read too variably."""
     kind, _, value = ((page.clues.sender if page.clues else None) or "name:").partition(":")
@@ -381,8 +388,8 @@ def _by_look(document: Sequence[PageReading], page: PageReading) -> str:
         return "letter-closes"
     if another_address(document, page):
         return "address"
-    if ended_early(last) and len(_words(page)) > MOST_WORDS_ON_A_BACK:
-        return "page-ended"
+    if ended_early(last) and len(_words(page)) > MOST_WORDS_ON_A_BACK and not _same_registered_sender(document, page):
+        return "page-ended"  # a page that nothing opens, of the same company, is where the totals went
     if not ended_early(last) and not opens(folded_text(page)):
         return "full-page"  # and this one greets nobody
     now, earlier = page.types[0], last.types[0]

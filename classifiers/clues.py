@@ -47,6 +47,9 @@ _BARE_HEADS = {("n",), ("no",), ("numero",), ("facture",), ("number",), ("nr",),
 _NUMBER = re.compile(r"[a-z0-9](?:[a-z0-9]|[-/._](?=[a-z0-9]))*")
 _DATE_LIKE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$|\d{4}-\d{2}-\d{2}$")
 
+_CENTS = re.compile(r",\d{2}(?!\d)")
+"""Behind figures: they are an amount."""
+
 _BUYER = (
     "client",
     "votre",
@@ -240,7 +243,8 @@ def _number_in(text: str) -> str | None:
     for match in _NUMBER.finditer(text):
         token = match[0]
         if any(c.isdigit() for c in token) and len(token) >= 2:
-            return None if _DATE_LIKE.fullmatch(token) else token.upper()
+            no_number = _DATE_LIKE.fullmatch(token) or _CENTS.match(text, match.end())
+            return None if no_number else token.upper()
         before += token
         if len(before) > 12:
             return None

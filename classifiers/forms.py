@@ -29,6 +29,9 @@ Points = NDArray[np.float64]
 WORK_DPI = 100.0
 _LONGEST_PX = 1500
 _FEATURES = 900
+_CORNERS = 4000
+_PART_PX = 160
+"""Side of the parts of a page that give features in turn: four centimetres."""
 _CLOSE_BITS = 64
 """Descriptors of 256 bits that differ in more are not the same print."""
 _FEWEST_PAIRS = 8
@@ -244,12 +247,30 @@ def _features(work: GrayImage) -> tuple[Points, NDArray[np.uint8]]:
     # Bitonal scans have corners on every pixel of a stroke's edge; a slight blur makes them like gray ones.
     smooth = cv2.GaussianBlur(work, (0, 0), 1.0)
     orb = cv2.ORB.create(
-        nfeatures=_FEATURES, scaleFactor=1.25, nlevels=4, edgeThreshold=16, patchSize=31, fastThreshold=12
+        nfeatures=_CORNERS, scaleFactor=1.25, nlevels=4, edgeThreshold=16, patchSize=31, fastThreshold=12
     )
-    keypoints, descriptors = orb.detectAndCompute(smooth, None)
+    corners = orb.detect(smooth, None)
+    keypoints, descriptors = orb.compute(smooth, [corners[number] for number in _spread(corners)])
     if descriptors is None:
         return np.zeros((0, 2)), np.zeros((0, 32), np.uint8)
     return np.array([k.pt for k in keypoints], np.float64), np.asarray(descriptors, np.uint8)
+
+
+def _spread(corners: Sequence[cv2.KeyPoint]) -> NDArray[np.intp]:
+    """Indices of the strongest corners of the page, and of the strongest of each of its parts, half and half.
+
+    A barcode and a broad pen have more and stronger corners than all that is printed beside them; where little is
+    printed, the parts that are bare have none but noise.
+    """
+    strength = np.array([corner.response for corner in corners])
+    column, row = np.floor_divide(np.reshape(cv2.KeyPoint.convert(corners), (-1, 2)), _PART_PX).astype(np.intp).T
+    part = row * (_LONGEST_PX // _PART_PX + 1) + column
+    by_part = np.lexsort((-strength, part))
+    counts = np.bincount(part)
+    rank = np.empty(len(corners), np.intp)
+    rank[by_part] = np.arange(len(corners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rank[np.argsort(-strength, kind="stable")[: _FEATURES // 2]] = -1
+    return np.lexsort((-strength, rank))[:_FEATURES]
 
 
 @lru_cache(maxsize=256)

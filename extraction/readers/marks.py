@@ -144,17 +144,22 @@ class _Strokes:
         steps = np.arange(_DIRECTIONS)
         hidden |= abs((steps + 0.5) % (_DIRECTIONS / 4) - _DIRECTIONS / 8) < 1
         best = 0.0
-        for label in self.kept:
-            _, _, wide, tall, _ = self.stats[label]
+        # A ring that print crosses hangs together under it.
+        grown = cv2.dilate(self.mask.astype(np.uint8), np.ones((_UNDER_PRINT_PX, _UNDER_PRINT_PX), np.uint8))
+        labels, stats, _ = components((self.mask | ((grown > 0) & covered)).astype(np.uint8))
+        for label in range(1, len(stats)):
+            _, _, wide, tall, _ = stats[label]
             if max(wide, tall) < 0.8 * side:
                 continue
-            seen = np.bincount(directions[outside & (self.labels == label)], minlength=_DIRECTIONS) > 0
+            seen = np.bincount(directions[outside & self.mask & (labels == label)], minlength=_DIRECTIONS) > 0
             told = max(int((seen | ~hidden).sum()), _DIRECTIONS // 2)
             best = max(best, int(seen.sum()) / told)
         return best
 
 
 _DIRECTIONS = 36
+_UNDER_PRINT_PX = 13
+"""Ends of strokes on both sides of a printed line, with its rim, meet when each grows by half of that."""
 _BRIDGE_PX = 21
 """A printed line with its rim, over which a stroke goes on."""
 
@@ -191,7 +196,8 @@ def signature(picture: GrayImage, blank: GrayImage) -> Mark:
             place of the blank form, same shape.
     """
     depth = _depth(picture)
-    written = _without_streaks(np.where(_print_and_rim(_depth(blank)), np.float32(0), depth))
+    covered = _print_and_rim(_depth(blank))
+    written = _without_streaks(np.where(covered, np.float32(0), depth), covered)
     strokes = _Strokes.of(written, 28.0)
     length = 0.0
     largest = 0.0
@@ -311,23 +317,53 @@ _BAND_TILT = 7
 """Pixels that a fold may rise or fall between the two sides of a box."""
 
 
-def _without_streaks(depth: FloatArray) -> FloatArray:
-    """Without straight thin lines that run through the whole picture: folds, and dirt on the scanner's glass."""
-    height, width = depth.shape
-    whole = np.rint(depth).astype(np.uint8)  # opened four times as fast
-    across = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((max(5, height // 5), 1), np.uint8))
-    down = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, max(5, width // 5)), np.uint8))
-    kept = depth.copy()
-    for column in np.flatnonzero(_dark(across, (3, 1)).sum(axis=0, dtype=np.int32) > 0.72 * height):
-        kept[:, max(0, column - 2) : column + 3] = 0
-    for row in np.flatnonzero(_dark(down, (1, 3)).sum(axis=1, dtype=np.int32) > 0.72 * width):
-        kept[max(0, row - 2) : row + 3] = 0
-    return kept
+def _without_streaks(depth: FloatArray, covered: NDArray[np.bool_]) -> FloatArray:
+    """Without straight lines that run through the whole picture: folds, and dirt on the glass, level or not quite.
+
+    Args:
+        covered: where nothing can be seen for print.
+    """
+    small = cv2.resize(depth, None, fx=_COARSE, fy=_COARSE, interpolation=cv2.INTER_AREA)
+    hidden = cv2.resize(covered.astype(np.uint8), small.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    seen = (small > _STREAK) & ~hidden
+    across = cv2.dilate(seen.astype(np.uint8), np.ones((1, 3), np.uint8)) > 0
+    down = cv2.dilate(seen.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0
+    streaks = _streaks(across, hidden) | _streaks(down.T, hidden.T).T
+    if not streaks.any():
+        return depth
+    wide = cv2.resize(streaks.astype(np.uint8), depth.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.where(wide > 0, np.float32(0), depth)
 
 
-def _dark(depth: NDArray[Any], around: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where the mean of three is over 8 gray levels."""
-    return np.asarray(cv2.boxFilter(depth, cv2.CV_16U, around, normalize=False)) > 3 * 8
+def _streaks(seen: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where straight lines run from the top of a picture to its bottom, by every slope up to `_STEEPEST`."""
+    height, width = seen.shape
+    found = np.zeros_like(seen)
+    rows = np.arange(height)[:, None]
+    reach = math.ceil(_STEEPEST * height / 2)
+    for lean in range(-reach, reach + 1):
+        columns = np.arange(width) + np.rint(lean * (2 * rows / max(1, height - 1) - 1)).astype(np.int64)
+        there = (columns >= 0) & (columns < width)
+        at = rows, np.clip(columns, 0, width - 1)
+        told = (there & ~hidden[at]).sum(axis=0)
+        share = (there & seen[at]).sum(axis=0) / np.maximum(told, 1)
+        line = (told > height / 2) & (share > _MOST_OF_A_STREAK)
+        if line.any():
+            line = cv2.dilate(line.astype(np.uint8).reshape(1, -1), np.ones((1, 5), np.uint8))[0] > 0
+            line &= share > _RIM_OF_A_STREAK
+            of_it = there & line
+            found[np.broadcast_to(rows, columns.shape)[of_it], columns[of_it]] = True
+    return found
+
+
+_COARSE = 0.2
+"""Scale at which streaks are looked for: half a millimetre a pixel."""
+_STREAK = 8.0
+"""Gray levels, mean of half a millimetre."""
+_STEEPEST = 0.15
+"""Millimetres aside a millimetre: a page that lay askew shows a streak of the glass as steep."""
+_MOST_OF_A_STREAK, _RIM_OF_A_STREAK = 0.8, 0.5
+"""Share of the rows in which a streak is dark, and its soft rim."""
 
 
 def _extent_mm(mask: NDArray[np.bool_]) -> float:

@@ -103,6 +103,18 @@ def test_a_photograph_at_a_slant_is_found(templates: tuple[FormTemplate, ...]) -
     assert misplacement_mm(match.to_page, matrix, template) < 0.5
 
 
+def test_a_card_of_few_words_is_found_beside_a_barcode_and_a_broad_pen() -> None:
+    """They have more and stronger corners than the words."""
+    pages = Path(__file__).parents[1] / "pages"
+    page = cv2.imread(str(pages / "few-words.png"), cv2.IMREAD_GRAYSCALE)
+    assert page is not None
+
+    match = match_form(np.asarray(page, np.uint8), dpi=200, templates=load_templates(pages))
+
+    assert match is not None
+    assert match.confidence > 0.99
+
+
 def combs_alone(templates: tuple[FormTemplate, ...]) -> FormTemplate:
     """A form that is mostly open combs: every tick looks like every other."""
     blank = np.full((1754, 1240), 255, np.uint8)

@@ -139,6 +139,20 @@ def test_a_ring_around_a_box_is_a_mark(radius: int) -> None:
     assert "circled" in mark.flags
 
 
+def test_a_ring_that_printed_lines_cross_is_a_mark() -> None:
+    blank = wide_box()
+    middle = blank.shape[0] // 2
+    for y in (middle - 27, middle + 27):
+        cv2.line(blank, (0, y), (blank.shape[1], y), (20,), 2)
+    ringed = blank.copy()
+    cv2.circle(ringed, (middle, middle), 38, (40,), 4, cv2.LINE_AA)
+
+    mark = tick(scanned(ringed), blank, margin_mm=2.8)
+
+    assert mark.made
+    assert "circled" in mark.flags
+
+
 def test_the_ring_around_the_next_box_is_none() -> None:
     below = (MIDDLE[0], MIDDLE[1] + 62)
 
@@ -211,3 +225,18 @@ def test_specks_and_a_fold_are_no_signature() -> None:
         cv2.circle(dirty, (x, y), 2, (10,), -1)
 
     assert not signature(scanned(dirty), signature_box()).made
+
+
+@pytest.mark.parametrize(("top", "bottom"), [(250, 290), (310, 255)])
+def test_a_streak_that_leans_is_no_signature_and_hides_none(top: int, bottom: int) -> None:
+    def with_streak(picture: GrayImage) -> GrayImage:
+        cv2.line(picture, (top, 0), (bottom, picture.shape[0]), (60,), 3, cv2.LINE_AA)
+        return picture
+
+    signed = signature_box()
+    x = np.arange(120, 420)
+    path = np.stack([x, 130 + 50 * np.sin(x / 17.0)], axis=1).astype(np.int32).reshape(-1, 1, 2)
+    cv2.polylines(signed, [path], False, (50,), 4, cv2.LINE_AA)
+
+    assert not signature(scanned(with_streak(signature_box())), signature_box()).made
+    assert signature(scanned(with_streak(signed)), signature_box()).made
