@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import combinations
 
 from rapidfuzz import fuzz, process
 
 from extraction.invoices.labels import WORDING
-from extraction.invoices.mentions import Mention, amounts_in, dates_in, rates_in
+from extraction.invoices.mentions import Mention, amounts_in, dates_in, mention_of, rates_in
 from extraction.invoices.page_layout import Cell, Document, Row, fold
 from models.geometry import Box
 from models.reading import InvoiceLine
@@ -101,11 +102,19 @@ def read_line_items(document: Document) -> LineItems:
             found, goes_on = _items_under(head, document, page)
             items.extend(found)
     lines = tuple(_line(item) for item in items if not _is_allowance(item))
-    if not lines:
-        lines, rows = _by_arithmetic(document)
-        return LineItems(lines, rows, frozenset(n for h in heads for n in h.rows))
-    rows = frozenset(number for item in items for number in item.rows)
+    # pages before the first head that was read: theirs was not
+    first = document.rows[items[0].rows[0]].page if lines else len(document.page_sizes) + 1
+    early, rows = _by_arithmetic(document, range(1, first))
+    if not lines or len(early) >= _SEVERAL:
+        lines = (*early, *lines)
+        rows |= {number for item in items for number in item.rows}
+    else:
+        rows = frozenset(number for item in items for number in item.rows)
     return LineItems(lines, rows, frozenset(number for head in heads for number in head.rows))
+
+
+_SEVERAL = 2
+"""One product on a page may be chance."""
 
 
 _ALLOWANCE = re.compile(
@@ -318,7 +327,9 @@ _GOES_ON = re.compile(r"^a reporter|^report\b|^sous total|^page|^suite|^zwischen
 
 
 def _proven(numbers: dict[str, Mention]) -> bool:
-    """Quantity times price is the total."""
+    """Quantity times price is the total, perhaps less a discount."""
+    if "discount" in numbers:
+        return True
     found = [numbers.get(name) for name in ("quantity", "unit_price", "total")]
     values = [mention.amount for mention in found if mention is not None]
     return len(values) == 3 and _agree(*values)
@@ -336,8 +347,8 @@ _PRICE_NEAR_MM = 7.0
 
 def _find_price(row: Row, numbers: dict[str, Mention], document: Document) -> None:
     """A price printed a little above or below its line (`brut`, `net`): the one that makes the product right."""
-    quantity, total, price = numbers.get("quantity"), numbers.get("total"), numbers.get("unit_price")
-    if quantity is None or total is None or (price is not None and _agree(quantity.amount, price.amount, total.amount)):
+    quantity, total = numbers.get("quantity"), numbers.get("total")
+    if quantity is None or total is None or _proven(numbers):
         return
     for other in document.rows[max(0, row.number - 4) : row.number + 5]:
         if other.page != row.page or abs(other.box.center_y - row.box.center_y) > _PRICE_NEAR_MM:
@@ -391,7 +402,9 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
             numbers[column.kind] = mention
             used.update(id(t) for t in mention.cell.tokens[mention.start : mention.end])
     if not _proven(numbers):
-        mended = _by_product(row, numbers, head)
+        mended = _count_before_code(numbers) or _by_product(row, numbers, head)
+        if not mended or _by_chance(mended, numbers, row):
+            mended = _with_discount(row, numbers) or mended
         used.update(id(t) for m in mended.values() for t in m.cell.tokens[m.start : m.end])
         numbers |= mended
     words: list[str] = []
@@ -403,6 +416,67 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
         numbers["total"] = numbers["gross"]
     numbers.pop("gross", None)
     return numbers, " ".join(words)
+
+
+def _count_before_code(numbers: dict[str, Mention]) -> dict[str, Mention]:
+    """`6 143.376` is a count and the article's code where the first word alone makes the product."""
+    quantity, price, total = (numbers.get(name) for name in ("quantity", "unit_price", "total"))
+    if quantity is None or price is None or total is None or quantity.end - quantity.start < 2:
+        return {}
+    first = quantity.cell.tokens[quantity.start].text
+    if not first.isdigit() or not _agree(Decimal(first), price.amount, total.amount):
+        return {}
+    return {**numbers, "quantity": mention_of(quantity.cell, quantity.start, quantity.start + 1, first)}
+
+
+def _by_chance(product: dict[str, Mention], numbers: dict[str, Mention], row: Row) -> bool:
+    """Whether a product says little: of another quantity than that under its head, or one piece at the total itself.
+
+    The price of one piece stands on the left of the total under its head; what stands on its right has its tax.
+    """
+    quantity, total = numbers.get("quantity"), numbers.get("total")
+    if quantity is not None and product["quantity"].amount != quantity.amount:
+        return True
+    if product["unit_price"].amount != product["total"].amount:
+        return False
+    amounts = [m for cell in row.cells for m in amounts_in(cell)]
+    return total is None or not any(m.amount == total.amount and m.box.right < total.box.x for m in amounts)
+
+
+def _with_discount(row: Row, numbers: dict[str, Mention]) -> dict[str, Mention]:
+    """Quantity, price, discount and total where three amounts of the row and a percentage of it go together."""
+    total = numbers.get("total")
+    found = sorted((m for cell in row.cells for m in amounts_in(cell)), key=lambda m: m.box.x)
+    percentages = [m for cell in row.cells for m in rates_in(cell)] + [m for m in found if 0 < m.amount < _ALL]
+    for last in [total] if total is not None else found[:1:-1]:
+        before = [m for m in found if m.box.right <= last.box.x]
+        for one, two in combinations(before, 2):
+            for discount in percentages:
+                if discount in (one, two) or discount.box.right > last.box.x or not (one.marked or two.marked):
+                    continue
+                if _lowered(one.amount, two.amount, discount.amount, last.amount):
+                    quantity, price = _under_their_heads(one, two, numbers)
+                    return {"quantity": quantity, "unit_price": price, "discount": discount, "total": last}
+    return {}
+
+
+def _under_their_heads(one: Mention, two: Mention, numbers: dict[str, Mention]) -> tuple[Mention, Mention]:
+    """Two factors as quantity and price."""
+    if "quantity" not in numbers and "unit_price" not in numbers:
+        return _quantity_first(one, two)
+    return (two, one) if numbers.get("quantity") is two or numbers.get("unit_price") is one else (one, two)
+
+
+_ALL = 100
+"""Percent."""
+
+
+def _lowered(quantity: Decimal, price: Decimal, discount: Decimal, total: Decimal) -> bool:
+    """Whether a total is quantity times price less a discount in percent, rounded for one piece or for all."""
+    left = 1 - discount / _ALL
+    return _agree(quantity, price * left, total) or _agree(
+        quantity, (price * left).quantize(CENT, ROUND_HALF_UP), total
+    )
 
 
 def _by_product(row: Row, numbers: dict[str, Mention], head: Head) -> dict[str, Mention]:
@@ -526,7 +600,8 @@ def _line(item: Item) -> InvoiceLine:
     q, p, t = (m.amount if m else None for m in (quantity, price, total))
     if q is None and p and t and item.counted and (t / p) % 1 == 0:
         q = t / p  # a lone figure in a wide column is the easiest to overlook
-    q, p, t = _mended(q, p, t)
+    if "discount" not in item.numbers:
+        q, p, t = _mended(q, p, t)
     return InvoiceLine(
         " ".join(item.words).strip(" -|"),
         None if q is None else _plain(q),
@@ -566,21 +641,28 @@ def _plain(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def _by_arithmetic(document: Document) -> tuple[tuple[InvoiceLine, ...], frozenset[int]]:
+def _by_arithmetic(document: Document, pages: Container[int]) -> tuple[tuple[InvoiceLine, ...], frozenset[int]]:
     """No head was found: rows whose numbers are quantity x unit price = total."""
     lines: list[InvoiceLine] = []
     rows: set[int] = set()
     for row in document.rows:
+        if row.page not in pages:
+            continue
         found = [m for cell in row.cells for m in amounts_in(cell)]
         hit = _triple([m.amount for m in found])
-        if hit is None:
+        lowered = _with_discount(row, {}) if hit is None else {}
+        if hit is not None:
+            quantity, price = _quantity_first(found[hit[0]], found[hit[1]])
+            product = found[hit[2]]
+        elif lowered and lowered["discount"].text.endswith("%"):
+            quantity, price, product = lowered["quantity"], lowered["unit_price"], lowered["total"]
+        else:
             continue
-        quantity, price = _quantity_first(found[hit[0]], found[hit[1]])
         first = min(m.box.x for m in found)
         words = [token.text for cell in row.cells for token in cell.tokens if token.box.right <= first]
-        rates = [rate for cell in row.cells for rate in rates_in(cell)]
+        rates = [rate for cell in row.cells for rate in rates_in(cell) if rate is not lowered.get("discount")]
         rate = rates[0].value if rates else None
-        total = _money(found[hit[2]].amount)
+        total = _money(product.amount)
         lines.append(InvoiceLine(" ".join(words), _plain(quantity.amount), _money(price.amount), total, rate))
         rows.add(row.number)
     return tuple(lines), frozenset(rows)

@@ -467,6 +467,65 @@ def test_a_row_with_a_discount_keeps_what_stands_under_its_heads() -> None:
     assert [(x.quantity, x.unit_price, x.line_total) for x in found] == [("3", "30.00", "28.00")]
 
 
+_DISCOUNTS = (("Produit", 20, 0.0), ("Quantité", 80, 0.0), ("P.U. HT", 105, 0.0), ("Remise %", 130, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("discount", "price", "total"),
+    [("15", "172,18", "292,70"), ("15 %", "172,18", "292,70"), ("5 %", "22,57", "42,88"), ("2,5 %", "59,93", "116,86")],
+    ids=["figure", "percentage", "less for each piece", "decimals"],
+)
+def test_quantity_and_price_before_a_discount_are_those_of_the_line(discount: str, price: str, total: str) -> None:
+    heads = (*_DISCOUNTS, ("Total", 165, 0.0))
+    row = (("Gants", 20, 1.0), ("2,00", 82, 1.0), (price, 104, 1.0), (discount, 133, 1.0), (total, 162, 1.0))
+
+    found = read_line_items(Document.of([table(heads, row)])).lines
+
+    assert [(x.quantity, x.unit_price) for x in found] == [("2", price.replace(",", "."))]
+
+
+def test_one_piece_at_a_discount_costs_its_price_and_not_its_total() -> None:
+    heads = (*_DISCOUNTS, ("Total ligne", 155, 0.0), ("Montant TTC", 180, 0.0))
+    row = (("Gants", 20, 1.0), ("1,00", 82, 1.0), ("34,98", 104, 1.0), ("5 %", 133, 1.0), ("33,23", 158, 1.0))
+
+    found = read_line_items(Document.of([table(heads, (*row, ("33,23", 184, 1.0)))])).lines
+
+    assert [(x.unit_price, x.line_total) for x in found] == [("34.98", "33.23")]
+
+
+def test_the_net_price_of_one_piece_is_its_price_where_the_table_has_both() -> None:
+    heads = (("Article", 20, 0.0), ("Qté", 80, 0.0), ("Prix brut", 98, 0.0), ("Remise", 125, 0.0), ("PU HT", 150, 0.0))
+    row = (("Gants", 20, 1.0), ("1", 82, 1.0), ("266,84", 99, 1.0), ("5,00 %", 125, 1.0), ("253,50", 148, 1.0))
+
+    found = read_line_items(Document.of([table((*heads, ("Total", 180, 0.0)), (*row, ("253,50", 178, 1.0)))])).lines
+
+    assert [(x.unit_price, x.line_total) for x in found] == [("253.50", "253.50")]
+
+
+def test_a_count_beside_the_code_of_its_article_is_the_quantity() -> None:
+    heads = (("Qté Code", 18, 0.0), ("Produit", 46, 0.0), ("Prix unitaire", 140, 0.0), ("Total", 175, 0.0))
+    row = (("6 143.376", 19, 1.0), ("Abonnement", 46, 1.0), ("45,66", 145, 1.0), ("273,96", 172, 1.0))
+
+    found = read_line_items(Document.of([table(heads, row)])).lines
+
+    assert [(x.quantity, x.unit_price) for x in found] == [("6", "45.66")]
+
+
+def test_a_page_whose_heads_were_not_read_gives_its_lines_by_arithmetic() -> None:
+    heads = (("Produit", 20, 0.0), ("Qté", 80, 0.0), ("Prix", 105, 0.0), ("Total", 165, 0.0))
+    rows = [(("Gants", 20, k), (f"{k}", 82, k), ("8,00", 104, k), (f"{8 * k},00", 164, k)) for k in (2, 3, 4)]
+    first = page(*((text, x, 100.0 + 6 * place) for words in rows for text, x, place in words))
+
+    found = read_line_items(Document.of([first, table(heads, rows[0])])).lines
+
+    assert [(x.quantity, x.line_total) for x in found] == [
+        ("2", "16.00"),
+        ("3", "24.00"),
+        ("4", "32.00"),
+        ("2", "16.00"),
+    ]
+
+
 # --- names ---
 
 
