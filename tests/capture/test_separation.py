@@ -1,5 +1,8 @@
 from dataclasses import replace
 
+import pytest
+
+from capture.boundaries import closes
 from capture.separation import separate
 from models.definitions import DocumentType
 from models.geometry import Box
@@ -237,6 +240,30 @@ def test_a_page_of_totals_without_an_address_goes_on_with_its_invoice() -> None:
 
     assert pages(first, sheet(rest, sender="siren:1")) == [(1, 2)]
     assert pages(first, larger) == [(1, 2)]
+
+
+def test_totals_behind_a_page_that_ended_high_stay_with_the_same_company() -> None:
+    rows = {0.1: "25300 Pontarlier", 0.3: "Nous vous prions de trouver ci-après", 0.5: "Gants 12,00"}
+    rest = {0.05: "Total net HT 5268,05", 0.11: "Total TTC 6321,66", 0.2: "Merci de votre confiance et à bientôt"}
+    sheets = (sheet(rows, title="facture", sender="siren:1"), *(sheet(rest, sender=f"siren:{n}") for n in (1, 2)))
+    first, same, other = (replace(each, types=(TypeMatch(DocumentType.SUPPLIER_INVOICE, 0.9),)) for each in sheets)
+
+    assert pages(first, same) == [(1, 2)]
+    assert pages(first, other) == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "closing"),
+    [
+        ("nous vous prions de trouver ci-apres le decompte", False),
+        ("je vous prie, madame, d'agreer mes salutations", True),
+        ("nous vous prions de croire", True),
+        ("veuillez recevoir", True),
+        ("veuillez trouver", False),
+    ],
+)
+def test_a_letter_closes_with_its_greeting(text: str, *, closing: bool) -> None:
+    assert closes(text) is closing
 
 
 def test_terms_of_sale_on_the_back_stay_with_their_invoice() -> None:

@@ -289,6 +289,7 @@ def test_page_numbers_are_read_as_printed(printed: str, number: int | None, coun
         ("N° de facture | Date\n26-118 | 12/11/2026", "26-118"),
         ("Décompte n° INV-66735 - 06/01/2026", "INV-66735"),
         ("Décompte n° 2", None),
+        ("01/01/2026 | AV394387 | Facture 20749,30", None),
         ("Date de facture : 12/11/2026", None),
         ("Facture du 12/11/2026", None),
     ],
