@@ -28,8 +28,8 @@ Points = NDArray[np.float64]
 
 WORK_DPI = 100.0
 _LONGEST_PX = 1500
-_FEATURES = 900
-_CORNERS = 4000
+_FEATURES, _CORNERS = 900, 4000
+"""Features of a page, and corners from which they are chosen."""
 _PART_PX = 160
 """Side of the parts of a page that give features in turn: four centimetres."""
 _CLOSE_BITS = 64

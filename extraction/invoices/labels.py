@@ -20,6 +20,8 @@ WORDING = json.loads(resources.files("extraction.invoices").joinpath("wording.js
 _LONGEST = 7
 _FUZZY_FROM = 6
 """Shorter labels must stand exactly as they are: `bc` is one letter away from too much."""
+_ALIKE = 0.88
+"""Of all words up to a colon, with a label as it is listed; one letter of nine may be another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +143,7 @@ def _in_cell(cell: Cell) -> list[Label]:
     misread = _nearest_phrase("".join(words[:before_colon])) if 1 < before_colon <= _LONGEST else None
     if misread is not None and _value_behind(cell, words, before_colon, misread[0]):
         misread = None
-    if misread is not None and misread[1] > 0.88 and words[0] and words[0] not in _MERE_WORDS:
+    if misread is not None and misread[1] > _ALIKE and words[0] and words[0] not in _MERE_WORDS:
         taken.update(range(before_colon))
         found.extend(_labels(cell, 0, before_colon, *misread, whole=not any(words[before_colon:])))
     for exact in (True, False):
