@@ -312,17 +312,18 @@ _WRITTEN = (ZoneKind.COMB, ZoneKind.LINE, ZoneKind.CHECKBOX, ZoneKind.SIGNATURE)
 def _suspicious_if_empty(fields: Mapping[str, FieldValue], definition: FormDefinition) -> dict[str, FieldValue]:
     """Where the scanner lost a faint pencil or a colour, what is empty may be what was lost.
 
-    A form without a tick, on which nothing is written where something must be, was hardly sent for that; what it left
-    of other fields may be read as anything. On one whose writing is mostly illegible a tick may be gone.
+    A form without a tick, on which nothing legible is written where something must be, was hardly sent for that; what
+    it left of other fields may be read as anything. On one whose writing is mostly illegible a tick may be gone.
     """
     by_hand = {zone.name for zone in definition.zones if zone.kind in _WRITTEN}.intersection(fields)
     telling = {z.name for z in definition.zones if z.name in by_hand and (z.required or z.kind is ZoneKind.CHECKBOX)}
     empty = {name for name in by_hand if fields[name].value in (None, "", [], False)}
-    if empty >= (telling or by_hand):
+    illegible = {name for name in by_hand if (fields[name].confidence or 0.0) < _ILLEGIBLE}
+    if empty | illegible >= (telling or by_hand):
         return _flagged(fields, by_hand, "nothing_written")
     letters = {zone.name for zone in definition.zones if zone.kind in (ZoneKind.COMB, ZoneKind.LINE)} & by_hand
-    illegible = [name for name in letters if (fields[name].confidence or 0.0) < _ILLEGIBLE]
-    legible = letters - empty - set(illegible)
+    illegible &= letters
+    legible = letters - empty - illegible
     return _flagged(fields, empty, "faint") if len(illegible) > max(2, len(legible)) else dict(fields)
 
 

@@ -38,6 +38,7 @@ def choices_of(possible: Possible, ranking: Ranking) -> dict[str, Choice]:
     choices = {name: _choose(name, possible, ranking) for name in GROUP_OF}
     if is_receipt(possible.document):
         choices["seller_name"] = _shop(possible.options["seller_name"])
+    _tax_named(choices, possible)
     _with_summed_tax(choices)
     _totals_together(choices)
     _net_untaxed(choices)
@@ -101,6 +102,21 @@ def _worth_of_sum(trio: Sequence[Option | None]) -> float:
     sums, tax = sum_of(trio), trio[1]
     trivial = sums > 0 and tax is not None and not Decimal(tax.value)
     return 0.0 if trivial else _SUM_WORTH * sums
+
+
+def _tax_named(choices: dict[str, Choice], possible: Possible) -> None:
+    """Carriage and discounts make sums too: what stands beside such a word is no tax."""
+    tax = choices["total_tax"]
+
+    def named_otherwise(option: Option) -> bool:
+        found = possible.evidence.pointing(option.mention)
+        other = found.get("other_amount")
+        return other is not None and other.way != "below" and other.strength > NAMED and "total_tax" not in found
+
+    kept = tuple((option, chance) for option, chance in tax.ranked if not named_otherwise(option))
+    if len(kept) < len(tax.ranked):
+        lost = sum(chance for _, chance in tax.ranked) - sum(chance for _, chance in kept)
+        choices["total_tax"] = Choice(kept, tax.absent + lost)
 
 
 def _with_summed_tax(choices: dict[str, Choice]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import combinations
 
@@ -404,7 +404,7 @@ def _assign(row: Row, head: Head) -> tuple[dict[str, Mention], str]:
     if not _proven(numbers):
         mended = _count_before_code(numbers) or _by_product(row, numbers, head)
         if not mended or _by_chance(mended, numbers, row):
-            mended = _with_discount(row, numbers) or mended
+            mended = _with_discount(row, numbers, head) or mended
         used.update(id(t) for m in mended.values() for t in m.cell.tokens[m.start : m.end])
         numbers |= mended
     words: list[str] = []
@@ -443,9 +443,10 @@ def _by_chance(product: dict[str, Mention], numbers: dict[str, Mention], row: Ro
     return total is None or not any(m.amount == total.amount and m.box.right < total.box.x for m in amounts)
 
 
-def _with_discount(row: Row, numbers: dict[str, Mention]) -> dict[str, Mention]:
+def _with_discount(row: Row, numbers: dict[str, Mention], head: Head | None = None) -> dict[str, Mention]:
     """Quantity, price, discount and total where three amounts of the row and a percentage of it go together."""
     total = numbers.get("total")
+    known = numbers if head is not None and head.has("quantity") and head.has("unit_price") else {}
     found = sorted((m for cell in row.cells for m in amounts_in(cell)), key=lambda m: m.box.x)
     percentages = [m for cell in row.cells for m in rates_in(cell)] + [m for m in found if 0 < m.amount < _ALL]
     for last in [total] if total is not None else found[:1:-1]:
@@ -454,9 +455,11 @@ def _with_discount(row: Row, numbers: dict[str, Mention]) -> dict[str, Mention]:
             for discount in percentages:
                 if discount in (one, two) or discount.box.right > last.box.x or not (one.marked or two.marked):
                     continue
-                if _lowered(one.amount, two.amount, discount.amount, last.amount):
-                    quantity, price = _under_their_heads(one, two, numbers)
-                    return {"quantity": quantity, "unit_price": price, "discount": discount, "total": last}
+                quantity, price = _under_their_heads(one, two, known)
+                for shift in (Decimal(1), _THOUSANDTH):
+                    if _lowered(quantity.amount * shift, price.amount, discount.amount, last.amount):
+                        counted = replace(quantity, value=f"{quantity.amount * shift:f}")
+                        return {"quantity": counted, "unit_price": price, "discount": discount, "total": last}
     return {}
 
 
@@ -469,6 +472,8 @@ def _under_their_heads(one: Mention, two: Mention, numbers: dict[str, Mention]) 
 
 _ALL = 100
 """Percent."""
+_THOUSANDTH = Decimal("0.001")
+"""`8.000` pieces are eight."""
 
 
 def _lowered(quantity: Decimal, price: Decimal, discount: Decimal, total: Decimal) -> bool:
@@ -669,11 +674,25 @@ def _by_arithmetic(document: Document, pages: Container[int]) -> tuple[tuple[Inv
 
 
 def _quantity_first(one: Mention, two: Mention) -> tuple[Mention, Mention]:
-    """Of the two factors, the price is the one in a currency, else the one with two or four decimals."""
-    money = [_in_money(m) for m in (one, two)]
-    priced = [bool(_CENTS.search(m.text)) for m in (one, two)]
-    swapped = money[0] if money[0] != money[1] else priced == [True, False]
-    return (two, one) if swapped else (one, two)
+    """Of the two factors, the price is the one in a currency, the one that is not given back, the one with two or four
+    decimals, or the one that is no whole number."""
+    for is_price in (_in_money, _is_positive, _has_cents, _is_broken):
+        first, second = is_price(one), is_price(two)
+        if first != second:
+            return (two, one) if first else (one, two)
+    return one, two
+
+
+def _is_positive(mention: Mention) -> bool:
+    return mention.amount > 0
+
+
+def _has_cents(mention: Mention) -> bool:
+    return bool(_CENTS.search(mention.text))
+
+
+def _is_broken(mention: Mention) -> bool:
+    return mention.amount % 1 != 0
 
 
 def _in_money(mention: Mention) -> bool:

@@ -215,7 +215,7 @@ def _day(text: str) -> date | None:
 # --- register and bank numbers ---
 
 _IBAN = re.compile(r"(?<![A-Z])[A-Z]{2}\s?[0-9OQISB]{2}(?:[\s.\-]?[A-Z0-9]){11,30}")
-_VAT = re.compile(r"(?<![A-Z0-9])(?:FR\s?[A-Z0-9]{2}[\s.]?[0-9OIlSB]{3}[\s.]?[0-9OIlSB]{3}[\s.]?[0-9OIlSB]{3}(?![0-9])"
+_VAT = re.compile(r"(?<![A-Z0-9])(?:F\s?R\s?[A-Z0-9]{2}(?:[\s.]?[0-9OIlSB]{3}){3}(?![0-9])"
                   r"|(?:AT\s?U|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|CHE|GB)"
                   r"[\s.\-]?[A-Z]?[0-9](?:[\s.]?[0-9]){6,11}(?:B[0-9]{2}|[A-Z])?(?![0-9A-Z]))")  # fmt: skip
 _RUN = re.compile(r"(?<![0-9A-Z])[0-9OIlSBZ](?:[\s.\-]{0,2}[0-9OIlSBZ]){8,13}(?![0-9A-Z])")
@@ -268,9 +268,9 @@ def unchecked_numbers(document: Document, value_type: str) -> list[Mention]:
 
 _CALLED = {
     "seller_iban": re.compile(r"(?:\b[I1l]BAN\b|\bF[RN]\s?7[0-9OQDI])(.{0,40})"),
-    "seller_siret": re.compile(r"\bSIRE[TN]\b(.{0,25})|\bR\.?C\.?S\b(.{0,40})", re.IGNORECASE),
+    "seller_siret": re.compile(r"\bSIRE\s?[TN]\b(.{0,25})|\bR\.?C\.?S\b(.{0,40})", re.IGNORECASE),
     "buyer_siret": re.compile(r"\bSIRET\b(.{0,25})", re.IGNORECASE),
-    "seller_vat_id": re.compile(r"\bTVA\b(.{0,35})", re.IGNORECASE),
+    "seller_vat_id": re.compile(r"\bT\s?V\s?A\b(.{0,35})", re.IGNORECASE),
 }
 _FIGURES_OF_NUMBER = 8
 

@@ -126,7 +126,7 @@ def choose_names(
     sellers: list[Party] = []
     buyers: list[Party] = []
     for cell, name in _possible_names(document, labels, item_rows):
-        text = _ELISION.sub("l'", name + _wrapped(cell, page.tops, labels))
+        text = _ELISION.sub("l'", name + (_beside(cell, name, document) or _wrapped(cell, page.tops, labels)))
         text = _SONS.sub("Fils", _GLUED_ELISION.sub(" ", _SOLE_TRADER.sub("EI", text)))
         more = page.clues(cell, text)
         sellers.append(Party(cell, more["as seller"], text, more))
@@ -319,6 +319,23 @@ def _common(cell: Cell, tops: dict[int, Block], height: float) -> float:
     if not 1 <= len(cell.tokens) <= 8:
         score -= 1.0
     return score
+
+
+CUT = re.compile(r"\s(?:d[eu]s?|l[ae]s?|et|sur|en|aux?|[dl]['’])$", re.IGNORECASE)
+"""A name that ends so goes on."""
+_PARTED = 5.0
+"""Heights of a row over which a fold may part a name."""
+
+
+def _beside(cell: Cell, name: str, document: Document) -> str:
+    """The rest of a name that ends with `de`, parted from it by more than a blank."""
+    if not CUT.search(name):
+        return ""
+    right = [other for other in document.rows[cell.row].cells if other.box.x > cell.box.right]
+    rest = min(right, key=lambda other: other.box.x, default=None)
+    if rest is None or rest.box.x - cell.box.right > _PARTED * cell.box.height or not rest.text[:1].isupper():
+        return ""
+    return "" if any(c.isdigit() for c in rest.text) else " " + rest.text
 
 
 _WIDE_MM = 55.0

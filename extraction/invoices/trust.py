@@ -11,6 +11,7 @@ from extraction.invoices.choices import NAMED, Choice, choices_of, sum_of
 from extraction.invoices.mending import READINGS_DIFFER, TOWN_IN_DOUBT
 from extraction.invoices.mentions import Mention, amounts_in, unread_number
 from extraction.invoices.options import CLEAR, GROUP_OF, Option
+from extraction.invoices.parties import CUT
 from extraction.invoices.possible import Possible
 from extraction.invoices.ranking import Ranking
 from extraction.invoices.tills import is_till_roll, payment
@@ -44,7 +45,7 @@ def _most_of_nothing(name: str, choices: Mapping[str, Choice], possible: Possibl
 
 
 def _most_of_name(option: Option) -> float:
-    if _CUT_NAME.search(option.value):
+    if CUT.search(option.value):
         return _CUT
     if _DOUBTFUL_NAME.search(option.value) or TOWN_IN_DOUBT in option.flags:
         return _READ_TWO_WAYS
@@ -72,10 +73,10 @@ def _goes_on(code: Mention) -> bool:
 def _began_before(name: str, code: Mention, possible: Possible) -> bool:
     """Whether capitals stand between it and its label: `Service P A T RIMOINE`, in a typeface that is set wide."""
     pointed = possible.evidence.pointing(code).get(name)
-    if pointed is None or pointed.way != "after":
+    if pointed is None:
         return False
-    between = code.cell.tokens[pointed.label.end : code.start]
-    return any(_MORE_OF_A_CODE.fullmatch(token.text) for token in between)
+    between = code.cell.tokens[pointed.label.end if pointed.way == "after" else 0 : code.start]
+    return any(token.text.isupper() or _MORE_OF_A_CODE.fullmatch(token.text) for token in between)
 
 
 def _named_otherwise(name: str, mention: Mention, possible: Possible) -> bool:
@@ -165,9 +166,7 @@ _LETTER_MENDED = 0.85
 """A digit taken for the letter O may have been one."""
 _DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s")
 """One word alone is often half a name, a digit in the middle a misread bar."""
-_CUT_NAME = re.compile(r"\s(?:d[eu]s?|l[ae]s?|et|sur|en|aux?|[dl]['’])$", re.IGNORECASE)
 _CUT = 0.5
-"""After `de` something is missing."""
 _SIGN_LOST = 0.85
 """A reference in several words: a thin dash or slash between them may not have been read."""
 _MORE_OF_A_CODE = re.compile(r"_?[A-Z0-9][A-Z0-9_]*")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -224,6 +225,13 @@ def test_rn_behind_no_vowel_is_an_m(read: str, name: str) -> None:
     assert extract_invoice([invoice(seller=(read, 15, 12))]).fields["seller_name"].value == name
 
 
+def test_a_name_that_ends_with_de_goes_on_beside_a_fold() -> None:
+    more = (("Caisse des écoles de", 120, 80), ("Meudon", 161, 80), ("2 rue Haute", 120, 84), ("92190 Meudon", 120, 88))
+    document = Document.of([page(*more)])
+
+    assert "Caisse des écoles de Meudon" in {p.text for p in choose_names(document, find_labels(document))[1]}
+
+
 def test_a_name_that_ends_with_de_is_cut() -> None:
     found = extract_invoice([invoice(seller=("Travaux Publics de", 15, 12))]).fields["seller_name"]
 
@@ -269,6 +277,24 @@ def test_an_account_that_cannot_be_read_is_not_surely_absent() -> None:
     assert without.value is None
     assert with_it.value is None
     assert (with_it.confidence or 1) <= 0.6 < (without.confidence or 0)
+
+
+def test_a_vat_number_set_wide_is_read() -> None:
+    wide = "TV A : F R44410006142"
+
+    assert extract_invoice([invoice((wide, 15, 280))]).fields["seller_vat_id"].value == "FR44410006142"
+
+
+@pytest.mark.parametrize("name", ["Port et emballage :", "Transport :"])
+def test_carriage_makes_a_sum_and_is_no_tax(name: str) -> None:
+    totals = (("Sous-total HT :", "11 764,31"), (name, "33,82"), ("Total HT :", "11 798,13"), ("TTC :", "11 798,13"))
+    placed = [(words[at], x, 180.0 + 6 * row) for row, words in enumerate(totals) for at, x in enumerate((118, 185))]
+    plain = page(("Durand Travaux SARL", 15, 12), ("Facture N° : FA2026-118", 15, 60), *placed)
+
+    fields = extract_invoice([plain]).fields
+
+    assert fields["total_tax"].value != "33.82"
+    assert fields["total_without_tax"].value == "11798.13"
 
 
 def test_a_number_that_was_read_is_not_unread() -> None:
@@ -482,6 +508,26 @@ def test_quantity_and_price_before_a_discount_are_those_of_the_line(discount: st
     found = read_line_items(Document.of([table(heads, row)])).lines
 
     assert [(x.quantity, x.unit_price) for x in found] == [("2", price.replace(",", "."))]
+
+
+@pytest.mark.parametrize(
+    "rows", [(("7,29", "1,00", "7,29"), ("4,84", "15,00", "72,60")), (("32,88", "-1,00", "-32,88"),) * 2]
+)
+def test_where_no_head_was_read_the_quantity_is_whole_or_given_back(rows: tuple[tuple[str, ...], ...]) -> None:
+    placed = [(words[at], x, 100.0 + 6 * row) for row, words in enumerate(rows) for at, x in enumerate((100, 130, 165))]
+
+    found = read_line_items(Document.of([page(*placed)])).lines
+
+    assert [x.quantity for x in found] == [f"{Decimal(row[1].replace(',', '.')).normalize():f}" for row in rows]
+
+
+def test_thousandths_of_a_count_are_none_at_a_discount_either() -> None:
+    heads = (*_DISCOUNTS, ("Total", 165, 0.0))
+    row = (("Repas", 20, 1.0), ("2.000", 82, 1.0), ("5.51", 104, 1.0), ("20 %", 133, 1.0), ("8.82", 162, 1.0))
+
+    found = read_line_items(Document.of([table(heads, row)])).lines
+
+    assert [(x.quantity, x.unit_price, x.line_total) for x in found] == [("2", "5.51", "8.82")]
 
 
 def test_one_piece_at_a_discount_costs_its_price_and_not_its_total() -> None:
