@@ -48,6 +48,15 @@ def test_a_speck_read_in_a_field_that_may_be_empty_is_no_writing() -> None:
     assert not any(is_eligible(found[name]) for name in ("meter_index", "remark", "signature"))
 
 
+def test_a_speck_read_where_something_must_be_is_no_writing_either() -> None:
+    empty = fields(meter_index="1", phone=None, remark=[], signature=False)
+    empty["meter_index"] = replace(empty["meter_index"], confidence=0.05)
+
+    found = _suspicious_if_empty(empty, CARD)
+
+    assert not any(is_eligible(value) for value in found.values())
+
+
 @pytest.mark.parametrize("written", [{"meter_index": "12"}, {"remark": ["leak_suspected"]}, {"signature": True}])
 def test_one_mark_of_a_pen_is_enough(written: dict[str, Value]) -> None:
     empty: dict[str, Value] = {"meter_index": None, "phone": None, "remark": [], "signature": False}
