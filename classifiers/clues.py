@@ -45,7 +45,7 @@ _SHORTEST_IN_TITLE = 3
 _OTHER_PAPER = re.compile(r"commande|devis|lieferschein|piece")
 _BARE_HEADS = {("n",), ("no",), ("numero",), ("facture",), ("number",), ("nr",), ("nummer",), ("avoir",)}
 _NUMBER = re.compile(r"[a-z0-9](?:[a-z0-9]|[-/._](?=[a-z0-9]))*")
-_DATE_LIKE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$|\d{4}-\d{2}-\d{2}$")
+_DATE_LIKE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:\d{2}|\d{4})$|\d{4}-\d{2}-\d{2}$")
 
 _CENTS = re.compile(r",\d{2}(?!\d)")
 """Behind figures: they are an amount."""

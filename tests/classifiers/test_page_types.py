@@ -288,6 +288,7 @@ def test_page_numbers_are_read_as_printed(printed: str, number: int | None, coun
         ("Rechnungsnummer 88213", "88213"),
         ("N° de facture | Date\n26-118 | 12/11/2026", "26-118"),
         ("Décompte n° INV-66735 - 06/01/2026", "INV-66735"),
+        ("FACTURE (exemplaire client) n° 26-03-356", "26-03-356"),
         ("Décompte n° 2", None),
         ("01/01/2026 | AV394387 | Facture 20749,30", None),
         ("Date de facture : 12/11/2026", None),
