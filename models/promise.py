@@ -183,7 +183,7 @@ BLOCKING_FLAGS = frozenset(
         "crossed_out", "overwritten", "outside_cells", "several_ticked", "repaired", "unsure_type", "unsure_boundary",
         "not_visible",
         "crossed_by", "covered",
-        "page_missing", "nothing_written", "faint",
+        "page_missing", "nothing_written", "faint", "not_found",
     }
 )  # fmt: skip
 """What a person must look at whatever the confidence."""

@@ -14,7 +14,7 @@ from extraction.invoices.page_layout import Cell, Document
 from extraction.invoices.possible import GOES_ON, Possible, possibilities
 from extraction.invoices.ranking import Ranking, shipped_ranking
 from extraction.invoices.references import title_kind
-from extraction.invoices.trust import most_trusted, trust_clues
+from extraction.invoices.trust import most_trusted, must_be_printed, trust_clues
 from models.definitions import INVOICE_FIELDS
 from models.reading import Candidate, Decision, FieldValue, InvoiceLine, VatShare
 from models.text import PageText
@@ -106,6 +106,8 @@ def choose_fields(possible: Possible, ranking: Ranking) -> dict[str, FieldValue]
             ranking.confidence(name, trust_clues(name, choices, possible)), most_trusted(name, choices, possible)
         )
         fields[name] = _field_value(name, choice, sure)
+        if choice.best is None and must_be_printed(name, possible):
+            fields[name] = replace(fields[name], flags=("not_found",))
     fields["document_kind"] = _as_signed(fields["document_kind"], fields["total_with_tax"])
     due, gross = fields["amount_due"], fields["total_with_tax"]
     if due.value is not None and due.value == gross.value:

@@ -37,11 +37,16 @@ def _most_of_nothing(name: str, choices: Mapping[str, Choice], possible: Possibl
     """That a field is not printed."""
     if GROUP_OF[name] == "number" and name != "buyer_siret" and _some_unread(choices, possible):
         return _UNREAD
-    if name in _ON_EVERY_INVOICE or (name == "buyer_name" and not is_till_roll(possible.document)):
+    if must_be_printed(name, possible):
         return _NOT_FOUND
     if not possible.evidence.labelled(name, least=_ORDER_LABEL if name == "order_reference" else CLEAR):
         return 1.0
     return _NOT_FOUND if name == "due_date" else _LABEL_WITHOUT_VALUE
+
+
+def must_be_printed(name: str, possible: Possible) -> bool:
+    """What the law has printed on every invoice; a till does not name the buyer."""
+    return name in _ON_EVERY_INVOICE or (name == "buyer_name" and not is_till_roll(possible.document))
 
 
 def _most_of_name(option: Option) -> float:
@@ -180,7 +185,7 @@ _UNREAD = 0.6
 """... and more surely so where a number stands behind the name of the field and is no number of its kind."""
 _ON_EVERY_INVOICE = ("invoice_number", "issue_date", "seller_name", "total_with_tax")
 _NOT_FOUND = 0.5
-"""What the law has printed on every invoice was not read rather than not printed; a till does not name the buyer."""
+"""What must be printed was not read rather than not printed."""
 _SIREN_LONG = 9
 _SIREN_FOR_SIRET = 0.5
 """The number of the company stands for that of the establishment: a person says which."""

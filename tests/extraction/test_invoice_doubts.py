@@ -19,6 +19,7 @@ from extraction.invoices.parties import choose_names, most_read
 from extraction.invoices.possible import possibilities
 from extraction.invoices.tills import is_till_roll
 from models.geometry import Box
+from models.promise import is_eligible
 from models.reading import FieldValue
 from models.text import PageText, TextLine, Word
 
@@ -433,12 +434,13 @@ def test_amounts_behind_a_foreign_currency_are_amounts() -> None:
     assert [m.value for m in amounts_in(document.cells[0])] == ["28.05"]
 
 
-@pytest.mark.parametrize("name", ["invoice_number", "issue_date", "seller_name", "total_with_tax"])
+@pytest.mark.parametrize("name", ["invoice_number", "issue_date", "seller_name", "buyer_name", "total_with_tax"])
 def test_what_every_invoice_prints_is_never_surely_absent(name: str) -> None:
     found = extract_invoice([page()]).fields[name]
 
     assert found.value is None
     assert (found.confidence or 1) <= 0.5
+    assert not is_eligible(replace(found, confidence=0.999))
 
 
 # --- lines ---
