@@ -181,7 +181,10 @@ def _reach(cell: Cell, start: int) -> int:
         close = gap < (_LEANING if leans else _CLOSE) * max(left.box.height, right.box.height)
         digit_run = re.search(r"[0-9]$", left.text) and re.match(r"[0-9]", right.text)
         prefix = re.fullmatch(r"[A-Z]{1,4}", left.text) and re.match(r"[0-9]", right.text) and end == start + 1
-        if not ((close and joins) or ((digit_run or prefix) and not dates_in(cell.part(end, end + 1)))):
+        coded = (
+            re.fullmatch(r"[0-9]{2}", left.text) and re.fullmatch(r"[A-Z][0-9]{4,}", right.text) and end == start + 1
+        )
+        if not ((close and joins) or ((digit_run or prefix or coded) and not dates_in(cell.part(end, end + 1)))):
             break
         end += 1
     return end

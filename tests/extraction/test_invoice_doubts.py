@@ -103,6 +103,19 @@ def test_labels_one_under_another_with_values_beside_them_are_several() -> None:
     assert fields["buyer_service_code"].value == "DGS"
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("VIRÉF. : 4529999129", "order_reference", "4529999129"),
+        ("N° de facture : 21 L79828", "invoice_number", "21L79828"),
+    ],
+)
+def test_a_lost_slash_and_a_parted_number_are_read(text: str, name: str, value: str) -> None:
+    plain = page(("Durand Travaux SARL", 15, 12), (text, 15, 60), ("Total TTC : 120,00", 120, 192))
+
+    assert extract_invoice([plain]).fields[name].value == value
+
+
 def test_a_misread_label_up_to_its_colon_is_known_by_all_of_its_words() -> None:
     found = extract_invoice([invoice(("Réf. marehé : MP202632", 15, 72))]).fields["contract_reference"]
 
