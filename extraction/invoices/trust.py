@@ -172,11 +172,13 @@ _LETTER_MENDED = 0.85
 _DOUBTFUL_NAME = re.compile(r"^\S+$|\s[0-9]\s")
 """One word alone is often half a name, a digit in the middle a misread bar."""
 _CUT = 0.5
+"""A name that surely goes on."""
 _SIGN_LOST = 0.85
 """A reference in several words: a thin dash or slash between them may not have been read."""
 _MORE_OF_A_CODE = re.compile(r"_?[A-Z0-9][A-Z0-9_]*")
 _HALF_A_CODE = 0.5
 _ANOTHER_LABEL = 0.5
+"""`Réf. client 41131171` beside `N° de marché`, whose own value was not read."""
 _ORDER_LABEL = 0.75
 """Buyers ask for their reference to be printed: `V/Réf` without one was not read rather than left empty."""
 _LABEL_WITHOUT_VALUE = 0.85
@@ -190,6 +192,7 @@ _SIREN_LONG = 9
 _SIREN_FOR_SIRET = 0.5
 """The number of the company stands for that of the establishment: a person says which."""
 _CHECK_FAILS = 0.5
+"""Misread, or wrong on paper: a person says."""
 _PAID = 0.75
 """What a till took is not said to be due."""
 _UNPAID, _PAID_OTHERWISE = 0.85, 0.6
